@@ -1,0 +1,149 @@
+"""A disk cache of references that trusts nothing it did not write whole.
+
+Every file carries the version and parameters it was computed for and a checksum of its
+arrays. A file that is broken, stale or unreadable is computed again. Files are written under a
+temporary name and renamed, under a lock, so that processes that ask at once share one
+computation. The folder is the user's cache folder, or the environment variable PINNKIT_CACHE.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_dir
+
+from pinnkit.references._reference import Reference
+
+LOCK_SECONDS = 3600
+
+
+class BrokenCache(ValueError):
+    """A cache file that must not be used."""
+
+
+def cache_folder() -> Path:
+    """Where references are kept between sessions."""
+    return Path(os.environ.get("PINNKIT_CACHE") or user_cache_dir("pinnkit", appauthor=False))
+
+
+def cached(
+    name: str, version: int, parameters: Mapping[str, Any], compute: Callable[[], Reference]
+) -> Reference:
+    """The stored reference, or a freshly computed one that is stored.
+
+    Args:
+        name: of the problem; part of the file name.
+        version: raise it whenever the computation changes.
+        parameters: JSON-serializable; everything the result depends on.
+        compute: called when there is no usable file.
+
+    Returns:
+        The reference. If it cannot be stored (read-only folder, full disk) a warning says so.
+    """
+    request = json.dumps({"name": name, "version": version, **parameters}, sort_keys=True)
+    digest = hashlib.sha256(request.encode()).hexdigest()[:16]
+    path = cache_folder() / f"{name}-{digest}.npz"
+    with _lock(path):
+        if path.exists():
+            try:
+                return read(path, request)
+            except (BrokenCache, OSError) as problem:
+                warnings.warn(
+                    f"the cached reference {path.name} cannot be used ({problem}): it is "
+                    "computed again",
+                    stacklevel=2,
+                )
+        reference = compute()
+        try:
+            write(path, request, reference)
+        except OSError as problem:
+            warnings.warn(
+                f"the reference could not be kept in {path.parent} ({problem}); it will be "
+                "computed again next time. Set PINNKIT_CACHE to a folder with space that you "
+                "may write to",
+                stacklevel=2,
+            )
+        return reference
+
+
+def read(path: Path, request: str) -> Reference:
+    """Load a cache file.
+
+    Raises:
+        BrokenCache: it is not whole, was changed, or answers another request.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(str(file["header"]))
+            payload = file["payload"].tobytes()
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise BrokenCache(f"it is not a whole file: {error}") from error
+    if header["request"] != request:
+        raise BrokenCache("it was computed by another version or for other parameters")
+    if header["sha256"] != hashlib.sha256(payload).hexdigest():
+        raise BrokenCache("its checksum is wrong")
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        return Reference(
+            axes={n: arrays[f"axes/{n}"] for n in header["axes"]},
+            values={n: arrays[f"values/{n}"] for n in header["values"]},
+            **header["facts"],
+        )
+
+
+def write(path: Path, request: str, reference: Reference) -> None:
+    """Store a reference: all of it or, if that fails, nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        **{f"axes/{n}": a for n, a in reference.axes.items()},
+        **{f"values/{n}": v for n, v in reference.values.items()},
+    )
+    payload = buffer.getvalue()
+    header = {
+        "request": request,
+        "sha256": hashlib.sha256(payload).hexdigest(),
+        "axes": list(reference.axes),
+        "values": list(reference.values),
+        "facts": {
+            "error_estimate": float(reference.error_estimate),
+            "method": reference.method,
+            "source": reference.source,
+            "seconds": float(reference.seconds),
+            "units": dict(reference.units),
+        },
+    }
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(
+                file, header=np.array(json.dumps(header)), payload=np.frombuffer(payload, np.uint8)
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _lock(path: Path):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS)
+        lock.acquire()
+        return lock
+    except (OSError, Timeout):
+        return nullcontext()
