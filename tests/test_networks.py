@@ -1,0 +1,98 @@
+"""Architectures: shapes, exact periodicity, factorization, hard conditions, errors."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import pinnkit
+from pinnkit.networks import ARCHITECTURES, Dense, check_network
+from pinnkit.problems import Burgers, Wave
+
+POINT = jnp.asarray([0.3, 0.7])
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("fourier_features", [0, 8])
+def test_exactly_periodic_with_all_derivatives(kind, fourier_features):
+    problem = Burgers()
+    network = pinnkit.network(
+        problem,
+        kind,
+        width=8,
+        depth=2,
+        harmonics=2,
+        fourier_features=fourier_features,
+        dtype="float64",
+    )
+    with jax.enable_x64(True):
+        derivatives = [
+            np.array(pinnkit.partials(problem.field(network), jnp.asarray(p), "u u_x u_xx u_xt"))
+            for p in ([0.3, -1.0], [0.3, 1.0])
+        ]
+    np.testing.assert_allclose(*derivatives, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_dtype_shape_and_seed(kind):
+    for dtype in ("float32", "float64"):
+        network = pinnkit.network(Wave(), kind, width=8, depth=1, dtype=dtype, factorized=True)
+        dtypes = {leaf.dtype.name for leaf in jax.tree.leaves(nnx.state(network))}
+        assert dtypes == {dtype}
+    values = [pinnkit.network(Wave(), kind, seed=s, width=8)(POINT) for s in (0, 0, 1)]
+    assert values[0].shape == (1,)
+    assert values[0] == values[1] != values[2]
+
+
+def test_factorized_layer_starts_as_the_plain_one():
+    plain, factorized = (Dense(3, 4, factorized=f, rngs=nnx.Rngs(0)) for f in (False, True))
+    x = jnp.asarray([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(plain(x), factorized(x), rtol=1e-5)
+    assert factorized.log_scale[...].shape == (4,)
+
+
+def test_a_fresh_pirate_net_is_linear_in_its_embedding():
+    network = pinnkit.network(Wave(), "PirateNet", width=8, depth=2)
+    a, b = jnp.asarray([0.1, 0.9]), jnp.asarray([0.7, 0.3])
+    np.testing.assert_allclose(network((a + b) / 2), (network(a) + network(b)) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("problem", [Burgers(), Wave()])
+def test_hard_conditions_hold_exactly(problem):
+    network = pinnkit.network(problem, hard=True, width=8, dtype="float64")
+    assert network.hard_terms == problem.hard_terms
+    with jax.enable_x64(True):
+        field = problem.field(network)
+        for condition in problem.conditions():
+            for name, values in condition.at.items():
+                for value in values:
+                    point = jnp.asarray([0.37, 0.41]).at[problem.coordinates.index(name)].set(value)
+                    assert abs(condition.residual(field, point)) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "KAN"}, "unknown architecture 'KAN': expected one of MLP"),
+        ({"activation": "relu"}, "unknown activation 'relu'"),
+        ({"dtype": "float16"}, "unknown dtype 'float16'"),
+        ({"width": 0}, "width must be an integer >= 1, got 0"),
+        ({"depth": 1.5}, "depth must be an integer >= 1, got 1.5"),
+        ({"harmonics": 0}, "harmonics must be an integer >= 1"),
+        ({"fourier_features": 7}, "must be even"),
+        ({"fourier_features": 8, "fourier_scale": -1.0}, "scale of Fourier features"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        pinnkit.network(Burgers(), **options)
+
+
+def test_networks_that_do_not_fit_the_problem():
+    problem = Burgers()
+    with pytest.raises(ValueError, match=r"cannot be applied to a point of shape \(2,\)"):
+        check_network(problem, lambda p: jnp.zeros((3, 1)).T @ p, jnp.float32)
+    with pytest.raises(ValueError, match=r"one value for each field \('u',\), shape \(1,\)"):
+        check_network(problem, lambda p: jnp.zeros(2) * p[0], jnp.float32)
+    check_network(problem, lambda p: p[0], jnp.float32)
