@@ -1,0 +1,40 @@
+"""pinnkit: why physics-informed networks train badly, and how second-order methods mend it."""
+
+__version__ = "0.1.0"
+
+from pinnkit import problems
+from pinnkit.alignment import (
+    alignment_by_layer,
+    alignment_score,
+    interference_matrix,
+    orthogonal_score,
+)
+from pinnkit.derivatives import Field, along, laplacian, partials
+from pinnkit.fit import fit
+from pinnkit.networks import network
+from pinnkit.optimizers.soap import soap
+from pinnkit.references import Reference
+from pinnkit.run import Run, load, relative_error
+from pinnkit.sampling import UniformSampler
+from pinnkit.weighting import CausalWeights
+
+__all__ = [
+    "CausalWeights",
+    "Field",
+    "Reference",
+    "Run",
+    "UniformSampler",
+    "alignment_by_layer",
+    "alignment_score",
+    "along",
+    "fit",
+    "interference_matrix",
+    "laplacian",
+    "load",
+    "network",
+    "orthogonal_score",
+    "partials",
+    "problems",
+    "relative_error",
+    "soap",
+]

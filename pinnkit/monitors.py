@@ -1,0 +1,77 @@
+"""What is measured while training: losses, alignment, error."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pinnkit.alignment import alignment_score
+from pinnkit.training_step import TrainingState, TrainingStep
+
+MAX_ERROR_POINTS = 2000
+
+
+class Monitor:
+    """One row of the history: computed from the state and the points of the next step.
+
+    Columns: "loss" (weighted sum), "loss/TERM", "alignment/intra" (the terms' gradients at one
+    step; absent with a single term), "alignment/inter" (total gradients of two successive
+    steps), "gradient_norm" of the total, and, if the problem has a reference, "error/FIELD":
+    relative L2 error on a subset of at most 2,000 points of the reference grid.
+    """
+
+    def __init__(self, step: TrainingStep):
+        self._step = step
+        self._reference = _thinned_reference(step.loss.problem, step.dtype)
+
+    def measure(self, state: TrainingState) -> dict[str, jax.Array]:
+        _, points = self._step.draw(state.key)
+        losses, pullback = jax.vjp(lambda params: self._step.losses(params, points), state.params)
+        gradients = {
+            name: pullback({n: jnp.asarray(n == name, v.dtype) for n, v in losses.items()})[0]
+            for name in losses
+        }
+        loss = self._step.loss
+        weight = {name: loss.weights.get(name, 1.0) for name in losses}
+        total = jax.tree.map(
+            lambda *leaves: sum(w * g for w, g in zip(weight.values(), leaves, strict=True)),
+            *gradients.values(),
+        )
+        row = {"loss": loss.total(losses)} | {f"loss/{n}": v for n, v in losses.items()}
+        if len(gradients) > 1:
+            row["alignment/intra"] = alignment_score(list(gradients.values()))
+        row["alignment/inter"] = alignment_score([state.gradient, total])
+        row["gradient_norm"] = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(total)))
+        return row | self._errors(state)
+
+    def _errors(self, state):
+        if self._reference is None:
+            return {}
+        grid, truth = self._reference
+        values = jax.vmap(self._step.network(state.params))(grid).reshape(len(grid), -1)
+        return {
+            f"error/{name}": jnp.linalg.norm(values[:, i] - u) / jnp.linalg.norm(u)
+            for i, (name, u) in enumerate(truth.items())
+        }
+
+    def compile(self, state: TrainingState) -> None:
+        self._compiled = jax.jit(self.measure).lower(state).compile()
+
+    def __call__(self, state: TrainingState, *, seconds: float) -> dict[str, float]:
+        row = {name: float(value) for name, value in self._compiled(state).items()}
+        return {"step": int(state.step), "seconds": seconds} | row
+
+
+def _thinned_reference(problem, dtype):
+    try:
+        reference = problem.reference()
+    except NotImplementedError:
+        return None
+    counts = np.array([len(a) for a in reference.axes.values()])
+    keep = max(2, int(MAX_ERROR_POINTS ** (1 / len(counts))))
+    chosen = [np.unique(np.linspace(0, n - 1, min(n, keep)).round().astype(int)) for n in counts]
+    axes = [a[i] for a, i in zip(reference.axes.values(), chosen, strict=True)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    truth = {name: v[np.ix_(*chosen)].ravel() for name, v in reference.values.items()}
+    return jnp.asarray(grid, dtype), {n: jnp.asarray(v, dtype) for n, v in truth.items()}

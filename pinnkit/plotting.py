@@ -1,0 +1,158 @@
+"""One style for every figure: colour-blind-safe, labelled, with a text alternative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pinnkit.alignment import orthogonal_score
+from pinnkit.history import History
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette (2008), told apart with every common colour vision."""
+
+DASHES = ("-", "--", "-.", ":")
+FIELD_MAP = "cividis"
+SIGNED_MAP = "RdBu_r"
+ERROR_MAP = "magma"
+
+STYLE = {
+    "axes.prop_cycle": mpl.cycler(color=COLORS),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "grid.alpha": 0.3,
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "image.cmap": FIELD_MAP,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+}
+
+
+def style() -> AbstractContextManager:
+    """The kit's matplotlib style as a scope: `with style(): fig, ax = plt.subplots()`."""
+    return mpl.rc_context(STYLE)
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display a figure in a notebook with a text alternative, and close it.
+
+    Args:
+        figure: what to show.
+        alt: what a reader who cannot see the figure should know.
+
+    Raises:
+        ValueError: the text is empty.
+    """
+    if not alt.strip():
+        raise ValueError("a figure needs a text alternative: say what it shows in a sentence")
+    from IPython.display import display
+
+    png = _png(figure)
+    plt.close(figure)
+    display({"image/png": png, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def _png(figure: Figure) -> str:
+    import base64
+    import io
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def plot_field(
+    ax: Axes,
+    axes: Mapping[str, np.ndarray],
+    values: np.ndarray,
+    *,
+    title: str = "",
+    label: str = "",
+    cmap: str = FIELD_MAP,
+    **options,
+) -> None:
+    """A field over two coordinates as a colour map with its bar.
+
+    Args:
+        ax: where to draw.
+        axes: two 1-D arrays by name; the first runs along the horizontal axis.
+        values: shape (len(first), len(second)).
+        title: over the picture.
+        label: of the colour bar, with units if the field has any.
+        cmap: a matplotlib colour map.
+        options: handed to `Axes.pcolormesh`, such as vmin and vmax.
+    """
+    if len(axes) != 2:
+        raise ValueError(f"a colour map needs two coordinates, got {tuple(axes)}")
+    (horizontal, a), (vertical, b) = axes.items()
+    mesh = ax.pcolormesh(a, b, values.T, cmap=cmap, shading="nearest", rasterized=True, **options)
+    ax.grid(False)
+    ax.set(xlabel=f"${horizontal}$", ylabel=f"${vertical}$", title=title)
+    ax.figure.colorbar(mesh, ax=ax, label=label)
+
+
+def plot_error(ax: Axes, histories: Mapping[str, History], field: str = "u", *, x="seconds"):
+    """Relative L2 error through training, one line for each run.
+
+    Args:
+        ax: where to draw, both logarithmic axes are set.
+        histories: by label.
+        field: whose error.
+        x: "seconds" or "step".
+    """
+    for i, (label, history) in enumerate(histories.items()):
+        ax.semilogy(history[x], history[f"error/{field}"], DASHES[i % 4], label=label)
+    ax.set(xlabel=_ABSCISSA[x], ylabel=f"relative $L^2$ error of ${field}$")
+    ax.legend()
+
+
+def plot_alignment(
+    ax: Axes,
+    histories: Mapping[str, History],
+    kind: str = "inter",
+    *,
+    n: int = 2,
+    x: str = "step",
+    window: int = 1,
+) -> None:
+    """Alignment score through training, with the line 2/n - 1 of orthogonal gradients.
+
+    Args:
+        ax: where to draw.
+        histories: by label.
+        kind: "intra" (terms at one step) or "inter" (successive steps).
+        n: number of gradients in the score.
+        x: "seconds" or "step".
+        window: length of the running mean in rows; single rows are drawn faintly behind it.
+    """
+    for i, (label, history) in enumerate(histories.items()):
+        score, color = history[f"alignment/{kind}"], COLORS[i % len(COLORS)]
+        if window > 1:
+            ax.plot(history[x], score, color=color, alpha=0.2, lw=0.8)
+        smooth = running_mean(score, window)
+        ax.plot(history[x], smooth, DASHES[i % 4], color=color, label=label)
+    ax.axhline(orthogonal_score(n), color="0.4", lw=1, ls=":", label=f"orthogonal: 2/{n} − 1")
+    ax.set(xlabel=_ABSCISSA[x], ylabel=f"{kind}-step alignment", ylim=(-1.05, 1.05))
+    ax.legend()
+
+
+def running_mean(values: Sequence[float], window: int) -> np.ndarray:
+    """Mean over a centred window that shrinks at the ends; nan entries are left out."""
+    values = np.asarray(values, dtype=float)
+    half = window // 2
+    slices = (values[max(0, i - half) : i + half + 1] for i in range(len(values)))
+    return np.array([np.nanmean(s) if np.isfinite(s).any() else np.nan for s in slices])
+
+
+_ABSCISSA = {"seconds": "training time in seconds", "step": "step"}

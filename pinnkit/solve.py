@@ -1,0 +1,107 @@
+"""Presets: a problem with a recipe that is known to train it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import optax
+
+from pinnkit.fit import fit
+from pinnkit.networks import network as build_network
+from pinnkit.sampling import UniformSampler
+from pinnkit.weighting import CausalWeights
+
+if TYPE_CHECKING:
+    from pinnkit.problems import Problem
+    from pinnkit.run import Run
+
+PRESETS = ("test", "laptop", "gpu")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train one problem at one budget.
+
+    Args:
+        steps: optimizer steps.
+        optimizers: by name, each a function from the number of steps to an optax
+            transformation; the first is the default.
+        network: options of `pinnkit.network`.
+        points: where residuals are evaluated.
+        weights: factor of each loss term.
+        causal: optional causal weights.
+    """
+
+    steps: int
+    optimizers: Mapping[str, Callable[[int], optax.GradientTransformation]]
+    network: Mapping[str, Any] = field(default_factory=dict)
+    points: UniformSampler = field(default_factory=UniformSampler)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    causal: CausalWeights | None = None
+
+
+def preset_from_environment(default: str = "laptop") -> str:
+    """The preset named by the environment variable PINNKIT_PRESET, or the default.
+
+    Raises:
+        ValueError: it names no preset.
+    """
+    return _known(os.environ.get("PINNKIT_PRESET", default), PRESETS)
+
+
+def recipe(problem: Problem, preset: str = "laptop") -> Recipe:
+    """The problem's own recipe.
+
+    Raises:
+        ValueError: the problem has no such preset.
+    """
+    return problem.presets[_known(preset, problem.presets)]
+
+
+def solve(
+    problem: Problem,
+    preset: str = "laptop",
+    *,
+    optimizer: str | optax.GradientTransformation | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    **fit_options,
+) -> Run:
+    """Train a network on a problem by the recipe of a preset.
+
+    Args:
+        problem: what to solve.
+        preset: "test" (seconds), "laptop" (minutes on a CPU) or "gpu" (the published setting).
+        optimizer: one of the recipe's names, or any optax transformation; its first by default.
+        steps: instead of the recipe's; learning-rate schedules are stretched accordingly.
+        seed: of the initial weights and of the collocation points.
+        fit_options: handed to `pinnkit.fit`, such as checkpoint, monitor_every or time_limit.
+
+    Raises:
+        ValueError: unknown preset or optimizer.
+    """
+    chosen = recipe(problem, preset)
+    steps = chosen.steps if steps is None else steps
+    if optimizer is None:
+        optimizer = next(iter(chosen.optimizers))
+    if isinstance(optimizer, str):
+        optimizer = chosen.optimizers[_known(optimizer, chosen.optimizers, "optimizer")](steps)
+    settings = {"points": chosen.points, "weights": chosen.weights, "causal": chosen.causal}
+    return fit(
+        problem,
+        build_network(problem, seed=seed, **chosen.network),
+        optimizer,
+        steps=steps,
+        seed=seed,
+        **(settings | fit_options),
+    )
+
+
+def _known(name: str, known, what: str = "preset") -> str:
+    if name not in known:
+        available = ", ".join(known) or "none is defined"
+        raise ValueError(f"unknown {what} {name!r}: expected one of: {available}")
+    return name

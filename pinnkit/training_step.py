@@ -1,0 +1,127 @@
+"""One optimizer step on the device, and a loop of them that stops at the first bad one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from pinnkit.sampling import UniformSampler
+from pinnkit.terms import Loss
+
+PyTree = Any
+
+
+class TrainingState(NamedTuple):
+    """Everything that the next step depends on.
+
+    Attributes:
+        step: number of steps taken.
+        params: the network's parameters as nested dictionaries.
+        optimizer: the optimizer's state.
+        key: source of the next points.
+        gradient: total gradient of the step before, for the inter-step alignment.
+    """
+
+    step: jax.Array
+    params: PyTree
+    optimizer: PyTree
+    key: jax.Array
+    gradient: PyTree
+
+
+class TrainingStep:
+    """The pure functions of one run: its loss, its step, its loop."""
+
+    def __init__(
+        self,
+        loss: Loss,
+        network: nnx.Module,
+        optimizer: optax.GradientTransformationExtraArgs,
+        points: UniformSampler,
+        dtype: jnp.dtype,
+    ):
+        self.loss = loss
+        self.optimizer = optimizer
+        self.points = points
+        self.dtype = dtype
+        self._graph, params, self._rest = nnx.split(network, nnx.Param, ...)
+        self._initial_params = nnx.to_pure_dict(params)
+
+    def network(self, params: PyTree) -> nnx.Module:
+        """The network with these parameters."""
+        return nnx.merge(self._graph, nnx.State(params), self._rest)
+
+    def initial_state(self, seed: int) -> TrainingState:
+        params = self._initial_params
+        state = TrainingState(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            optimizer=self.optimizer.init(params),
+            key=jax.random.key(seed),
+            gradient=jax.tree.map(jnp.zeros_like, params),
+        )
+        # every leaf a buffer of its own, as donation demands; an optimizer may share some
+        return jax.tree.map(jnp.copy, state)
+
+    def draw(self, key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """The next key and the points that belong to this one."""
+        following, now = jax.random.split(key)
+        return following, self.points(now, self.loss.problem, self.dtype)
+
+    def losses(self, params: PyTree, points) -> dict[str, jax.Array]:
+        return self.loss.by_term(self.network(params), points)
+
+    def step(self, state: TrainingState) -> tuple[TrainingState, jax.Array]:
+        """The state after one step, and whether loss and update were finite."""
+        key, points = self.draw(state.key)
+
+        def objective(params):
+            return self.loss.total(self.losses(params, points))
+
+        value, gradient = jax.value_and_grad(objective)(state.params)
+        updates, optimizer = self.optimizer.update(
+            gradient, state.optimizer, state.params, value=value, grad=gradient, value_fn=objective
+        )
+        params = optax.apply_updates(state.params, updates)
+        finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(updates))
+        return TrainingState(state.step + 1, params, optimizer, key, gradient), finite
+
+    def compile(self, state: TrainingState) -> Callable:
+        """A compiled function (state, n) -> (state after at most n steps, all were finite).
+
+        It ends before the first step whose loss or update is not finite. The buffers of its
+        argument are reused.
+        """
+
+        def advance(state, n):
+            def proceed(carry):
+                _, i, finite = carry
+                return (i < n) & finite
+
+            def body(carry):
+                state, i, _ = carry
+                following, finite = self.step(state)
+                kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), following, state)
+                return kept, i + 1, finite
+
+            state, _, finite = jax.lax.while_loop(proceed, body, (state, 0, jnp.array(True)))
+            return state, finite
+
+        return jax.jit(advance, donate_argnums=0).lower(state, 1).compile()
+
+    def explain_failure(self, state: TrainingState) -> str:
+        """Which term was not finite at the step that failed, and what to try."""
+        _, points = self.draw(state.key)
+        losses = jax.jit(self.losses)(state.params, points)
+        bad = [name for name, value in losses.items() if not jnp.isfinite(value)]
+        what = f"loss of {', '.join(bad)}" if bad else "gradient or update of the optimizer"
+        return (
+            f"not finite: {what} at step {int(state.step) + 1}; the state after step "
+            f"{int(state.step)} was kept. Try a smaller learning rate, a longer warm-up, "
+            "optax.clip_by_global_norm, or dtype='float64'"
+        )
