@@ -3,6 +3,7 @@
 __version__ = "0.1.0"
 
 from pinnkit import problems
+from pinnkit.about import about
 from pinnkit.alignment import (
     alignment_by_layer,
     alignment_score,
@@ -16,6 +17,7 @@ from pinnkit.optimizers.soap import soap
 from pinnkit.references import Reference
 from pinnkit.run import Run, load, relative_error
 from pinnkit.sampling import UniformSampler
+from pinnkit.solve import preset_from_environment, recipe, solve
 from pinnkit.weighting import CausalWeights
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Reference",
     "Run",
     "UniformSampler",
+    "about",
     "alignment_by_layer",
     "alignment_score",
     "along",
@@ -34,7 +37,10 @@ __all__ = [
     "network",
     "orthogonal_score",
     "partials",
+    "preset_from_environment",
     "problems",
+    "recipe",
     "relative_error",
     "soap",
+    "solve",
 ]

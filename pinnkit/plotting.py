@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -56,17 +59,13 @@ def show(figure: Figure, alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("a figure needs a text alternative: say what it shows in a sentence")
-    from IPython.display import display
-
-    png = _png(figure)
+    png = png_base64(figure)
     plt.close(figure)
     display({"image/png": png, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
-def _png(figure: Figure) -> str:
-    import base64
-    import io
-
+def png_base64(figure: Figure) -> str:
+    """The figure as a PNG file, base64-encoded."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight")
     return base64.b64encode(buffer.getvalue()).decode()

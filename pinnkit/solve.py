@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import optax
 
 from pinnkit.fit import fit
 from pinnkit.networks import network as build_network
-from pinnkit.sampling import UniformSampler
-from pinnkit.weighting import CausalWeights
-
-if TYPE_CHECKING:
-    from pinnkit.problems import Problem
-    from pinnkit.run import Run
+from pinnkit.problems import Problem
+from pinnkit.recipes import Recipe
+from pinnkit.run import Run
 
 PRESETS = ("test", "laptop", "gpu")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train one problem at one budget.
-
-    Args:
-        steps: optimizer steps.
-        optimizers: by name, each a function from the number of steps to an optax
-            transformation; the first is the default.
-        network: options of `pinnkit.network`.
-        points: where residuals are evaluated.
-        weights: factor of each loss term.
-        causal: optional causal weights.
-    """
-
-    steps: int
-    optimizers: Mapping[str, Callable[[int], optax.GradientTransformation]]
-    network: Mapping[str, Any] = field(default_factory=dict)
-    points: UniformSampler = field(default_factory=UniformSampler)
-    weights: Mapping[str, float] = field(default_factory=dict)
-    causal: CausalWeights | None = None
 
 
 def preset_from_environment(default: str = "laptop") -> str:

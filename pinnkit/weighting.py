@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
-from pinnkit.problems import Problem
+if TYPE_CHECKING:
+    from pinnkit.problems import Problem
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 import jax
 
 from pinnkit.derivatives import Field
+from pinnkit.recipes import Recipe
 
 if TYPE_CHECKING:
     from pinnkit.references import Reference
-    from pinnkit.solve import Recipe
 
 
 @dataclass(frozen=True)

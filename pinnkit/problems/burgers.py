@@ -6,10 +6,25 @@ import math
 from dataclasses import dataclass
 
 import jax.numpy as jnp
+import optax
 
 from pinnkit import references
 from pinnkit.derivatives import partials
+from pinnkit.optimizers.soap import soap
 from pinnkit.problems._base import Condition, Problem, positive
+from pinnkit.recipes import Recipe, warm_up_then_cosine
+from pinnkit.sampling import UniformSampler
+from pinnkit.weighting import CausalWeights
+
+# Adam and SOAP differ in nothing but the basis: same peak rate, schedule and decays. Among the
+# rates 1e-3, 3e-3 and 1e-2 this one left either with the lowest training loss on seed 0.
+OPTIMIZERS = {
+    "soap": lambda steps: soap(
+        warm_up_then_cosine(3e-3, steps), b1=0.95, b2=0.99, weight_decay=0.0
+    ),
+    "adam": lambda steps: optax.adam(warm_up_then_cosine(3e-3, steps), b1=0.95, b2=0.99),
+}
+SOFT_INITIAL = {"initial": 100.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +52,40 @@ class Burgers(Problem):
     domain = {"t": (0.0, 1.0), "x": (-1.0, 1.0)}
     periodic = ("x",)
     hard_terms = ("initial",)
+    presets = {
+        "test": Recipe(
+            steps=300,
+            optimizers=OPTIMIZERS,
+            network={"width": 16, "depth": 2},
+            points=UniformSampler(interior=256, condition=64),
+            weights=SOFT_INITIAL,
+            causal=CausalWeights(),
+        ),
+        "laptop": Recipe(
+            steps=20_000,
+            optimizers=OPTIMIZERS,
+            network={"width": 64, "depth": 4},
+            points=UniformSampler(interior=1024, condition=128),
+            weights=SOFT_INITIAL,
+            causal=CausalWeights(),
+        ),
+        "gpu": Recipe(
+            steps=100_000,
+            optimizers=OPTIMIZERS,
+            network={
+                "kind": "PirateNet",
+                "width": 256,
+                "depth": 3,
+                "fourier_features": 256,
+                "fourier_scale": 2.0,
+                "factorized": True,
+                "activation": "tanh",
+            },
+            points=UniformSampler(interior=8192, condition=512),
+            weights=SOFT_INITIAL,
+            causal=CausalWeights(chunks=32),
+        ),
+    }
 
     def __post_init__(self):
         positive("viscosity", self.viscosity)

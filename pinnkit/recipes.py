@@ -1,0 +1,42 @@
+"""Recipes: how a problem is trained at one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import optax
+
+from pinnkit.sampling import UniformSampler
+from pinnkit.weighting import CausalWeights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train one problem at one budget.
+
+    Args:
+        steps: optimizer steps.
+        optimizers: by name, each a function from the number of steps to an optax
+            transformation; the first is the default.
+        network: options of `pinnkit.network`.
+        points: where residuals are evaluated.
+        weights: factor of each loss term.
+        causal: optional causal weights.
+    """
+
+    steps: int
+    optimizers: Mapping[str, Callable[[int], optax.GradientTransformation]]
+    network: Mapping[str, Any] = field(default_factory=dict)
+    points: UniformSampler = field(default_factory=UniformSampler)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    causal: CausalWeights | None = None
+
+
+def warm_up_then_cosine(peak: float, steps: int) -> optax.Schedule:
+    """Learning rate rising from 0 over the first 5 % of the steps, then a cosine to peak / 100."""
+    warm_up = max(1, steps // 20)
+    return optax.warmup_cosine_decay_schedule(
+        0.0, peak, warm_up, max(steps, warm_up + 1), peak / 100
+    )
