@@ -35,6 +35,7 @@ STYLE = {
     "grid.alpha": 0.3,
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.1,
     "font.size": 10,
     "image.cmap": FIELD_MAP,
     "legend.frameon": False,
@@ -141,7 +142,13 @@ def plot_alignment(
             ax.plot(history[x], score, color=color, alpha=0.2, lw=0.8)
         smooth = running_mean(score, window)
         ax.plot(history[x], smooth, DASHES[i % 4], color=color, label=label)
-    ax.axhline(orthogonal_score(n), color="0.4", lw=1, ls=":", label=f"orthogonal: 2/{n} − 1")
+    ax.axhline(
+        orthogonal_score(n),
+        color="0.4",
+        lw=1,
+        ls=":",
+        label=f"orthogonal: {orthogonal_score(n):.2g}",
+    )
     ax.set(xlabel=_ABSCISSA[x], ylabel=f"{kind}-step alignment", ylim=(-1.05, 1.05))
     ax.legend()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import optax
 
+from pinnkit.optimizers.soap import soap
 from pinnkit.sampling import UniformSampler
 from pinnkit.weighting import CausalWeights
 
@@ -40,3 +41,17 @@ def warm_up_then_cosine(peak: float, steps: int) -> optax.Schedule:
     return optax.warmup_cosine_decay_schedule(
         0.0, peak, warm_up, max(steps, warm_up + 1), peak / 100
     )
+
+
+def soap_and_adam(peak: float) -> dict[str, Callable[[int], optax.GradientTransformation]]:
+    """SOAP and Adam that differ in nothing but the basis: same rate, schedule and decays.
+
+    Args:
+        peak: learning rate after the warm-up; SOAP's authors use 3e-3.
+    """
+    return {
+        "soap": lambda steps: soap(
+            warm_up_then_cosine(peak, steps), b1=0.95, b2=0.99, weight_decay=0.0
+        ),
+        "adam": lambda steps: optax.adam(warm_up_then_cosine(peak, steps), b1=0.95, b2=0.99),
+    }

@@ -35,11 +35,10 @@ class Exercise:
         self._given += 1
         print(f"Hint {i + 1} of {len(self.hints)}: {self.hints[i]}")
 
-    def check(self, answer: Any) -> bool:
+    def check(self, answer: Any) -> None:
         """Say whether the answer is right and, if not, what is wrong with it."""
         problem = self.problem_with(answer)
         print(f"Not yet. {problem}" if problem else f"Right. {self._praise}")
-        return not problem
 
     def problem_with(self, answer: Any) -> str:
         """What is wrong with the answer in a sentence; empty if nothing is."""

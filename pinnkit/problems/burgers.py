@@ -6,24 +6,15 @@ import math
 from dataclasses import dataclass
 
 import jax.numpy as jnp
-import optax
 
 from pinnkit import references
 from pinnkit.derivatives import partials
-from pinnkit.optimizers.soap import soap
 from pinnkit.problems._base import Condition, Problem, positive
-from pinnkit.recipes import Recipe, warm_up_then_cosine
+from pinnkit.recipes import Recipe, soap_and_adam
 from pinnkit.sampling import UniformSampler
 from pinnkit.weighting import CausalWeights
 
-# Adam and SOAP differ in nothing but the basis: same peak rate, schedule and decays. Among the
-# rates 1e-3, 3e-3 and 1e-2 this one left either with the lowest training loss on seed 0.
-OPTIMIZERS = {
-    "soap": lambda steps: soap(
-        warm_up_then_cosine(3e-3, steps), b1=0.95, b2=0.99, weight_decay=0.0
-    ),
-    "adam": lambda steps: optax.adam(warm_up_then_cosine(3e-3, steps), b1=0.95, b2=0.99),
-}
+OPTIMIZERS = soap_and_adam(3e-3)
 SOFT_INITIAL = {"initial": 100.0}
 
 
