@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -60,15 +61,31 @@ def show(figure: Figure, alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("a figure needs a text alternative: say what it shows in a sentence")
-    png = png_base64(figure)
+    data, metadata = picture(figure, alt)
     plt.close(figure)
-    display({"image/png": png, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    display(data, metadata=metadata, raw=True)
 
 
-def png_base64(figure: Figure) -> str:
-    """The figure as a PNG file, base64-encoded."""
+def picture(figure: Figure, alt: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """The figure as data by MIME type and its metadata, as `IPython.display.display` takes them.
+
+    JupyterLab shows the HTML form, whose text alternative it passes on to screen readers; it
+    drops that of a PNG, which is there for viewers that show no HTML.
+    """
+    data = {"text/html": html_image(figure, alt), "image/png": _encode(figure, "png")}
+    return data | {"text/plain": alt}, {"image/png": {"alt": alt}}
+
+
+def html_image(figure: Figure, alt: str) -> str:
+    """The figure as an <img> element that holds its own (lossless) data."""
+    data = _encode(figure, "webp", pil_kwargs={"lossless": True})
+    text = html.escape(alt, quote=True)
+    return f'<img alt="{text}" src="data:image/webp;base64,{data}" style="max-width: 100%">'
+
+
+def _encode(figure: Figure, kind: str, **options) -> str:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
+    figure.savefig(buffer, format=kind, bbox_inches="tight", **options)
     return base64.b64encode(buffer.getvalue()).decode()
 
 

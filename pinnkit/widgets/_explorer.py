@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from pinnkit.plotting import png_base64, style
+from pinnkit.plotting import picture, style
 
 
 class Explorer(abc.ABC):
@@ -24,6 +24,9 @@ class Explorer(abc.ABC):
 
     Args:
         controls: by name, as `compute` calls them; a Button counts its clicks.
+
+    Attributes:
+        static: the last picture, as `pinnkit.plotting.picture` returns it.
     """
 
     def __init__(self, **controls: ipywidgets.DOMWidget):
@@ -56,16 +59,12 @@ class Explorer(abc.ABC):
     def refresh(self) -> None:
         """Compute and draw again."""
         result = self.compute(**self.values())
+        text = self.describe(result)
         with style():
             figure = self.draw(result)
-            self._png = png_base64(figure)
+            self.static = picture(figure, text)
         plt.close(figure)
-        self._text = self.describe(result)
-        alt = html.escape(self._text, quote=True)
-        self._picture.value = (
-            f'<img alt="{alt}" src="data:image/png;base64,{self._png}" style="max-width: 100%">'
-            f"<p>{alt}</p>"
-        )
+        self._picture.value = f"{self.static[0]['text/html']}<p>{html.escape(text)}</p>"
 
     def _click(self, name: str) -> None:
         self._clicks[name] += 1
@@ -73,13 +72,8 @@ class Explorer(abc.ABC):
 
     def _ipython_display_(self) -> None:
         box = ipywidgets.VBox([ipywidgets.HBox(list(self.controls.values())), self._picture])
-        bundle = {
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": box.model_id,
-            },
-            "image/png": self._png,
-            "text/plain": self._text,
-        }
-        display(bundle, metadata={"image/png": {"alt": self._text}}, raw=True)
+        data, metadata = self.static
+        view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+        display(
+            {"application/vnd.jupyter.widget-view+json": view} | data, metadata=metadata, raw=True
+        )

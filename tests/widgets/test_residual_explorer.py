@@ -34,30 +34,31 @@ def test_more_points_see_more(explorer):
 
 
 def test_knobs_move_the_figure(explorer):
-    before = explorer._png
+    def text():
+        return explorer.static[0]["text/plain"]
+
+    before = dict(explorer.static[0])
     explorer.controls["viscosity"].value = 0.5
-    assert "viscosity 0.5000" in explorer._picture.value
+    assert "viscosity 0.5000" in text()
     explorer.controls["points"].value = 30
-    assert "the 30 points see" in explorer._picture.value
-    text = explorer._text
+    assert "the 30 points see" in text()
+    drawn = text()
     explorer.controls["redraw"].click()
-    assert explorer._text != text
-    assert explorer._png != before
-    assert explorer._picture.value.startswith(f'<img alt="{explorer._text}"')
+    assert text() != drawn
+    assert all(explorer.static[0][kind] != old for kind, old in before.items())
+    assert explorer._picture.value.startswith(f'<img alt="{text()}"')
 
 
 def test_where_no_kernel_runs_a_picture_with_text_is_left(explorer, monkeypatch):
     shown = {}
     monkeypatch.setattr(
-        "pinnkit.widgets._explorer.display", lambda bundle, **k: shown.update(k, bundle=bundle)
+        "pinnkit.widgets._explorer.display", lambda data, **k: shown.update(k, data=data)
     )
     explorer._ipython_display_()
-    assert set(shown["bundle"]) == {
-        "application/vnd.jupyter.widget-view+json",
-        "image/png",
-        "text/plain",
-    }
-    assert shown["metadata"]["image/png"]["alt"] == shown["bundle"]["text/plain"]
+    data = shown["data"]
+    assert data.pop("application/vnd.jupyter.widget-view+json")["model_id"]
+    assert set(data) == {"text/html", "image/png", "text/plain"}
+    assert shown["metadata"]["image/png"]["alt"] == data["text/plain"]
 
 
 def test_the_controls_take_the_keyboard(explorer):
