@@ -8,7 +8,9 @@ PYTEST_ARGS ?=
 JUPYTER := .venv/bin/python -m jupyter
 RUN := .venv/bin/python
 
-ifndef PYTHON
+ifdef PYTHON
+CHOSEN := --with-this-python
+else
 PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
     "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
     && { echo "$$name"; break; }; done)
@@ -18,7 +20,7 @@ define environment
 @"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
     echo "pinnkit needs Python 3.11 or newer, and '$(PYTHON)' is not." >&2; \
     echo "Install one, or name yours: make $@ PYTHON=/path/to/python3.11" >&2; exit 1; }
-@"$(PYTHON)" tools/environment.py $(1)
+@"$(PYTHON)" tools/environment.py $(CHOSEN) $(1)
 endef
 
 help: ## list the commands
@@ -27,7 +29,7 @@ help: ## list the commands
 	@echo 'make notebooks  execute the notebooks afresh at the laptop preset  (ARGS="00 01")'
 	@echo 'make lint       check the style of the code'
 	@echo 'make clean      remove .venv and caches'
-	@echo 'Each builds or repairs .venv first; PYTHON=/path/to/python3.12 chooses the interpreter.'
+	@echo 'All but clean build or repair .venv first; PYTHON=/path/to/python3.12 chooses the interpreter.'
 
 lab:
 	$(call environment,lab)
@@ -35,8 +37,8 @@ lab:
 
 test:
 	$(call environment,lab test)
-	PINNKIT_PRESET=test $(RUN) -m pytest --nbval-lax --nbval-current-env \
-	    --nbval-cell-timeout=600 tests notebooks $(PYTEST_ARGS)
+	PINNKIT_PRESET=test XLA_PYTHON_CLIENT_PREALLOCATE=false $(RUN) -m pytest -n 2 --dist loadfile \
+	    --nbval-lax --nbval-current-env --nbval-cell-timeout=600 tests notebooks $(PYTEST_ARGS)
 
 notebooks:
 	$(call environment,lab)

@@ -7,6 +7,7 @@ requirements are installed over it; anything else is built anew. Needs nothing b
 
 from __future__ import annotations
 
+import argparse
 import csv
 import fcntl
 import hashlib
@@ -15,6 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,11 +30,23 @@ def pip_arguments(extras: Sequence[str]) -> list[str]:
     return ["--constraint", "constraints.txt", "--editable", f".[{','.join(sorted(extras))}]"]
 
 
-def ensure(root: Path, extras: Sequence[str]) -> bool:
-    """Make `root/.venv` hold pinnkit with `extras`; return whether anything was installed."""
+def known_extras(root: Path) -> list[str]:
+    """The extras that pyproject.toml offers."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return sorted(project["optional-dependencies"])
+
+
+def ensure(root: Path, extras: Sequence[str], *, with_this_python: bool = False) -> bool:
+    """Make `root/.venv` hold pinnkit with `extras`; return whether anything was installed.
+
+    Args:
+        root: the folder of pyproject.toml.
+        extras: what is wanted now; those of earlier calls are kept.
+        with_this_python: build it anew if it has another version of Python than this one.
+    """
     venv = root / ".venv"
     with _locked(root / ".venv.lock") as lock:
-        damage = find_damage(venv)
+        damage = find_damage(venv) or (with_this_python and _other_python(venv))
         stamp = {} if damage else _read_stamp(venv)
         wanted = sorted({*extras, *stamp.get("extras", [])})
         built_from = _digest(root)
@@ -40,7 +54,7 @@ def ensure(root: Path, extras: Sequence[str]) -> bool:
             return False
         if damage:
             if venv.exists():
-                print(f"environment: .venv is broken ({damage}); building it anew", flush=True)
+                print(f"environment: .venv cannot be used ({damage}); building it anew", flush=True)
             _remove(venv)
             _run([_base_python(), "-I", "-m", "venv", str(venv)], root, lock)
         (venv / STAMP).unlink(missing_ok=True)
@@ -65,9 +79,8 @@ def find_damage(venv: Path) -> str:
         if name not in installed:
             return f"{name} is gone"
     for name, record in installed.items():
-        missing = _missing_files(record)
-        if missing:
-            return f"{name} lacks {missing[0]}"
+        if lost := next(_lost_files(record), ""):
+            return f"{name} lacks {lost}"
     return ""
 
 
@@ -77,9 +90,11 @@ def _digest(root: Path) -> str:
 
 def _read_stamp(venv: Path) -> dict:
     try:
-        return json.loads((venv / STAMP).read_text())
+        stamp = json.loads((venv / STAMP).read_text())
     except (OSError, ValueError):
         return {}
+    keys = {"root", "built_from", "extras", "packages"}
+    return stamp if isinstance(stamp, dict) and keys <= stamp.keys() else {}
 
 
 def _write_stamp(venv: Path, stamp: dict) -> None:
@@ -96,19 +111,34 @@ def _python_runs(venv: Path) -> bool:
         return False
 
 
+def _other_python(venv: Path) -> str:
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return "" if (venv / "lib" / name).is_dir() else f"it is not of {name}"
+
+
 def _installed(venv: Path) -> dict[str, Path]:
     """The file list of each installed distribution, by name and version."""
     folders = venv.glob("lib/python3*/site-packages/*.dist-info")
     return {folder.stem: folder / "RECORD" for folder in folders}
 
 
-def _missing_files(record: Path) -> list[str]:
-    if not record.exists():
-        return ["its file list"]
-    site = str(record.parent.parent)
-    with record.open(newline="", encoding="utf-8") as rows:
-        files = [row[0] for row in csv.reader(rows) if row]
-    return [f for f in files if not f.endswith(".pyc") and not os.path.exists(f"{site}/{f}")]
+def _lost_files(record: Path) -> Iterator[str]:
+    """Files of a distribution that are gone, or cut off: shorter or longer than they were."""
+    try:
+        lines = record.read_text(encoding="utf-8").splitlines()
+        sizes = {file: size for file, _, size in csv.reader(lines) if not file.endswith(".pyc")}
+    except (OSError, ValueError):
+        sizes = {}
+    if not sizes:
+        yield "its file list"
+    for file, size in sizes.items():
+        try:
+            found = os.stat(record.parent.parent / file).st_size
+        except OSError:
+            yield file
+        else:
+            if size not in ("", str(found)):
+                yield file
 
 
 def _base_python() -> str:
@@ -140,8 +170,17 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def main() -> int:
+    root = Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(description="Build .venv, or repair it.")
+    parser.add_argument("extras", nargs="+", choices=known_extras(root))
+    parser.add_argument(
+        "--with-this-python",
+        action="store_true",
+        help="build it anew if it has another version of Python than the one that runs this",
+    )
+    arguments = parser.parse_args()
     try:
-        ensure(Path(__file__).resolve().parent.parent, sys.argv[1:])
+        ensure(root, arguments.extras, with_this_python=arguments.with_this_python)
     except subprocess.CalledProcessError as error:
         step = "venv" if "venv" in error.cmd else "pip"
         advice = {
