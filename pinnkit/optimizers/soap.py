@@ -24,6 +24,7 @@ The transformation needs nothing else of pinnkit:
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any, NamedTuple
 
 import jax
@@ -77,7 +78,7 @@ def scale_by_soap(
         ("precondition_frequency", precondition_frequency),
         ("max_precond_dim", max_precond_dim),
     ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
     beta = b2 if shampoo_beta is None else shampoo_beta
 
@@ -182,7 +183,7 @@ def soap(
 
     Raises:
         ValueError: an option is out of range.
-        TypeError: parameters or gradients are not real floating-point arrays.
+        TypeError: parameters or gradients are not float32 or float64.
 
     Notes:
         In float32 the gradients of a wide layer have directions in which they are nothing but
@@ -196,27 +197,28 @@ def soap(
         raise ValueError(f"weight_decay must be >= 0, got {weight_decay!r}")
     return optax.chain(
         scale_by_soap(
-            b1,
-            b2,
-            shampoo_beta,
-            eps,
-            precondition_frequency,
-            max_precond_dim,
-            precondition_1d,
-            normalize,
+            b1=b1,
+            b2=b2,
+            shampoo_beta=shampoo_beta,
+            eps=eps,
+            precondition_frequency=precondition_frequency,
+            max_precond_dim=max_precond_dim,
+            precondition_1d=precondition_1d,
+            normalize=normalize,
         ),
         _step_then_decay(learning_rate, weight_decay),
     )
 
 
-def precondition(state: Any, gradients: PyTree) -> PyTree:
+def precondition(state: Any, gradients: PyTree, eps: float = 1e-8) -> PyTree:
     """SOAP's current preconditioner applied to gradients: a linear map, up to a scalar factor.
 
-        G -> Q_L [ (Q_L^T G Q_R) / (sqrt(v) + 1e-30) ] Q_R^T
+        G -> Q_L [ (Q_L^T G Q_R) / (sqrt(v) + eps) ] Q_R^T
 
     Args:
         state: of `soap` or `scale_by_soap`, or of a chain that holds one of them.
         gradients: a pytree like the parameters.
+        eps: as given to `soap`.
 
     Raises:
         ValueError: no state of SOAP, or more than one, is found, or it has seen no step yet.
@@ -228,7 +230,7 @@ def precondition(state: Any, gradients: PyTree) -> PyTree:
     v, bases = (structure.flatten_up_to(t) for t in (state.second_moment, state.bases))
     return structure.unflatten(
         [
-            _project_back(_project(g, q) / (jnp.sqrt(a) + 1e-30), q)
+            _project_back(_project(g, q) / (jnp.sqrt(a) + eps), q)
             for g, a, q in zip(leaves, v, bases, strict=True)
         ]
     )
@@ -352,8 +354,8 @@ def _turn(m, v, factors, bases):
 def _check_floats(tree: PyTree, what: str) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         dtype = jnp.result_type(leaf)
-        if not jnp.issubdtype(dtype, jnp.floating):
+        if dtype not in (jnp.float32, jnp.float64):
             raise TypeError(
-                f"SOAP needs real floating-point {what}, got {dtype} at "
-                f"'{jax.tree_util.keystr(path)}': convert them, or mask them with optax.masked"
+                f"SOAP needs float32 or float64 {what}, got {dtype} in "
+                f"{what}{jax.tree_util.keystr(path)}: convert them, or mask them with optax.masked"
             )
