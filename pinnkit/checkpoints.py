@@ -1,111 +1,232 @@
-"""Checkpoints of a run in progress: atomic, complete, and without code in them.
+"""Checkpoints of a run in progress: atomic, complete, checked, and without code in them.
 
-A checkpoint holds parameters, optimizer state, random key, step and history. It is written by
-orbax into a temporary folder that gets its final name only once it is whole, so a run killed at
-any moment finds the last whole one.
+A checkpoint is a sealed folder `step-N` with the state (parameters, optimizer, random key,
+step), the history and a description of the run. It is written under another name, forced to
+the disk and then renamed, so a run that is killed at any moment, or a machine that loses its
+power, leaves the checkpoint before it. One that was damaged afterwards is passed over.
 """
 
 from __future__ import annotations
 
-import logging
+import hashlib
+import secrets
+import shutil
 import warnings
 from pathlib import Path
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
+from filelock import FileLock, Timeout
 from flax import nnx
 
-from pinnkit.description import check_same, describe
+from pinnkit import sealed
+from pinnkit.description import check_same, describe, plain
 from pinnkit.history import History
 from pinnkit.problems import Problem
+from pinnkit.storage import from_numpy, sync_folder, to_numpy
 from pinnkit.training_step import TrainingState
 
 KEPT = 2
-
-logging.getLogger("absl").setLevel(logging.ERROR)
+OTHER_FOLDER = "use another folder, or remove this one to start afresh"
 
 
 class Store:
     """The checkpoints of one run in one folder.
 
+    Args:
+        folder: is created if need be.
+        problem: what is solved.
+        network: as it is before training; what is not trained must be the same when resumed.
+        settings: everything else by name on which the course of training depends, such as the
+            seed; a checkpoint written under others is refused.
+
     Raises:
-        ValueError: the folder holds checkpoints of another problem, network or format.
-        OSError: the folder cannot be created or written.
+        OSError: the folder cannot be written, or another process trains in it.
     """
 
-    def __init__(self, folder: Path, problem: Problem, network: nnx.Module):
+    def __init__(self, folder, problem: Problem, network: nnx.Module, settings=None):
         self._about = describe(problem, network)
-        folder = Path(folder).expanduser().absolute()
-        _check_writable(folder)
-        self._folder = folder
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=KEPT, enable_async_checkpointing=False, cleanup_tmp_directories=True
-        )
-        self._manager = ocp.CheckpointManager(folder, options=options)
-        if self.latest is not None:
-            check_same(self._read("about"), self._about, folder)
+        self._about["network"] = {
+            "architecture": self._about["network"],
+            "constants": _constants(network),
+        }
+        if settings is not None:
+            self._about["setting"] = plain(settings)
+        self._program = None
+        self._failing = False
+        self._folder = Path(folder).expanduser().absolute()
+        _check_writable(self._folder)
+        self._lock = _lock(self._folder)
+        for leftover in self._folder.glob(".saving-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     @classmethod
-    def open(cls, folder, problem: Problem, network: nnx.Module) -> Store | None:
+    def open(cls, folder, problem: Problem, network: nnx.Module, settings=None) -> Store | None:
         """A store in `folder`, or None if no folder is given."""
-        return None if folder is None else cls(folder, problem, network)
+        return None if folder is None else cls(folder, problem, network, settings)
 
     @property
     def latest(self) -> int | None:
-        """The step of the newest whole checkpoint."""
-        return self._manager.latest_step()
+        """The step of the newest checkpoint."""
+        return max(self._steps(), default=None)
 
     def save(self, state: TrainingState, history: History) -> None:
         """Write a checkpoint; a full or read-only disk is a warning, training goes on."""
         step = int(state.step)
         if step == self.latest:
             return
+        temporary = self._folder / f".saving-{step}-{secrets.token_hex(4)}"
+        run = {"about": self._about, "program": self._program, "history": history.to_dict()}
         try:
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(_storable(state)),
-                    history=ocp.args.JsonSave(history.to_dict()),
-                    about=ocp.args.JsonSave(self._about),
-                ),
-            )
-        except (OSError, ValueError) as error:
+            sealed.write(temporary, _on_host(_by_path(state)), run)
+            temporary.rename(self._path(step))
+            sync_folder(self._folder)
+        except Exception as error:
+            if not self._failing:
+                warnings.warn(
+                    f"no checkpoint could be saved at step {step} in {self._folder}: "
+                    f"{_brief(error)}. Training goes on and will try again: free some space, or "
+                    "keep the result elsewhere with run.save(path)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self._failing = True
+            return
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        self._failing = False
+        for old in self._steps()[:-KEPT]:
+            shutil.rmtree(self._path(old), ignore_errors=True)
+
+    def restore(self, like: TrainingState) -> tuple[TrainingState, History]:
+        """The newest whole checkpoint, in the structure of `like`.
+
+        Newer ones that are damaged are renamed and a warning says so.
+
+        Raises:
+            ValueError: it belongs to another problem, network, optimizer, setting or format,
+                or no checkpoint is whole.
+        """
+        damaged = {}
+        leaves = _by_path(like)
+        for step in reversed(self._steps()):
+            path = self._path(step)
+            try:
+                arrays, run = sealed.read(path)
+                about, history = dict(run["about"]), History(run["history"])
+            except Exception as error:
+                damaged[step] = error
+                continue
+            check_same(about, self._about, path, OTHER_FOLDER)
+            _check_layout(_layout(arrays), _layout(_on_host(leaves)), path)
+            self._set_aside(damaged, step)
+            self._program = run["program"]
+            restored = [from_numpy(arrays[name], leaf) for name, leaf in leaves.items()]
+            return jax.tree.unflatten(jax.tree.structure(like), restored), history
+        raise ValueError(
+            f"no checkpoint in {self._folder} can be read: "
+            + ", ".join(f"step {n} is damaged ({_brief(e)})" for n, e in damaged.items())
+            + f". Nothing was changed: {OTHER_FOLDER}"
+        )
+
+    def check_program(self, program: str) -> None:
+        """Warn if the training step differs from the one that wrote the restored checkpoint.
+
+        Args:
+            program: the lowered step as text. It tells, too, what no setting names: a learning
+                rate inside the optimizer, a residual that was edited, another version of JAX.
+        """
+        digest = hashlib.sha256(program.encode()).hexdigest()
+        if self._program not in (None, digest):
             warnings.warn(
-                f"no checkpoint was saved at step {step} in {self._folder}: {error}. Training goes "
-                "on; free some space or choose another folder",
+                f"training continues from {self._folder} with other steps than it began with: "
+                "the optimizer's options, the equation, the device or the version of JAX have "
+                f"changed. If that is not wanted, {OTHER_FOLDER}",
                 RuntimeWarning,
                 stacklevel=2,
             )
-
-    def restore(self, like: TrainingState) -> tuple[TrainingState, History]:
-        """The newest checkpoint, in the structure of `like`."""
-        target = jax.tree.map(ocp.utils.to_shape_dtype_struct, _storable(like))
-        try:
-            stored = self._manager.restore(
-                self.latest, args=ocp.args.Composite(state=ocp.args.StandardRestore(target))
-            )["state"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"the checkpoint in {self._folder} does not fit this optimizer or network: "
-                f"{error}. Use the same optimizer, or another folder"
-            ) from error
-        stored = TrainingState(**stored)
-        state = stored._replace(key=jax.random.wrap_key_data(stored.key))
-        return state, History(self._read("history"))
+        self._program = digest
 
     def close(self) -> None:
-        self._manager.close()
+        """Let other processes train in the folder."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
-    def _read(self, item: str):
-        restored = self._manager.restore(
-            self.latest, args=ocp.args.Composite(**{item: ocp.args.JsonRestore()})
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def _path(self, step: int) -> Path:
+        return self._folder / f"step-{step}"
+
+    def _steps(self) -> list[int]:
+        names = (p.name.removeprefix("step-") for p in self._folder.glob("step-*"))
+        return sorted(int(n) for n in names if n.isdecimal())
+
+    def _set_aside(self, damaged: dict[int, Exception], whole: int) -> None:
+        for step, error in damaged.items():
+            aside = self._folder / f"damaged-{step}"
+            shutil.rmtree(aside, ignore_errors=True)
+            self._path(step).rename(aside)
+            warnings.warn(
+                f"the checkpoint of step {step} in {self._folder} is damaged ({_brief(error)}) and "
+                f"was renamed to {aside.name}: training continues from step {whole}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+def _by_path(state: TrainingState) -> dict[str, jax.Array]:
+    """The arrays of a state by their path in it."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def _on_host(leaves: dict[str, jax.Array]) -> dict[str, np.ndarray]:
+    return {name: to_numpy(leaf) for name, leaf in leaves.items()}
+
+
+def _layout(arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    return {name: f"{array.dtype}{list(array.shape)}" for name, array in arrays.items()}
+
+
+def _check_layout(found: dict[str, str], expected: dict[str, str], path: Path) -> None:
+    for part in ("params", "key", "optimizer"):
+        there, here = (
+            {n: kind for n, kind in layout.items() if n.split("/")[0] == part}
+            for layout in (found, expected)
         )
-        return restored[item]
+        what = {"params": "network", "key": "random number generator"}.get(part, part)
+        check_same({"format": 0, what: there}, {"format": 0, what: here}, path, OTHER_FOLDER)
 
 
-def _storable(state: TrainingState) -> dict:
-    return state._replace(key=jax.random.key_data(state.key))._asdict()
+def _constants(network: nnx.Module) -> list[str]:
+    """Checksums of the arrays that belong to a network but are not trained."""
+    _, _, rest = nnx.split(network, nnx.Param, ...)
+    return [plain(to_numpy(leaf)) for leaf in jax.tree.leaves(rest)]
+
+
+def _brief(error: Exception, length: int = 200) -> str:
+    text = str(error).partition("\n")[0]
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def _lock(folder: Path) -> FileLock | None:
+    """The lock of the folder, or None where the file system knows none."""
+    lock = FileLock(folder / ".lock", timeout=0, is_singleton=True, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BlockingIOError(
+            f"another process trains in {folder}: wait for it, stop it (a notebook's kernel: "
+            "shut it down), or choose another folder"
+        ) from None
+    except (OSError, NotImplementedError):
+        return None
+    return lock
 
 
 def _check_writable(folder: Path) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import nnx
 from tqdm.auto import tqdm
 
-from pinnkit import checkpoints
+from pinnkit.checkpoints import Store
 from pinnkit.interrupt import StopButton
 from pinnkit.monitors import Monitor
 from pinnkit.networks import check_network
@@ -62,16 +63,17 @@ def fit(
         causal: optional weighting of the equation's residuals by time.
         seed: of the collocation points.
         monitor_every: steps between two rows of the history.
-        checkpoint: folder to save to; if it holds a run of the same problem and network, that
-            run is continued, bit for bit as if it had not been interrupted.
+        checkpoint: folder to save to; if it holds a run of the same problem, network, points,
+            weights and seed, that run is continued, bit for bit as if it had not been interrupted.
         checkpoint_every: steps between two checkpoints.
         time_limit: seconds of training (compilation not counted) after which to stop.
         progress: show a bar.
 
     Returns:
         The trained network with its history. It is returned, too, when training is stopped early:
-        by the Stop button, by the time limit, or by a loss that is not finite, which leaves
-        the last good state and a warning that says what to try. `run.status` tells which.
+        by the Stop button, by the time limit, by a loss that is not finite or by an error on the
+        device; the last two leave the last good state and a warning that says what to try.
+        `run.status` tells which, `run.failed` whether something went wrong.
 
     Raises:
         ValueError, TypeError: an argument does not fit; nothing has been computed then.
@@ -88,97 +90,126 @@ def fit(
             f"optimizer must be an optax.GradientTransformation, got {type(optimizer).__name__}: "
             "for example pinnkit.soap(1e-3) or optax.adam(1e-3)"
         )
+    if not callable(getattr(problem, "residual", None)):
+        raise TypeError(
+            f"problem must be a pinnkit.problems.Problem, got {type(problem).__name__}: for "
+            "example pinnkit.problems.Burgers()"
+        )
     points = points or UniformSampler()
     loss = Loss(problem, dict(weights or {}), causal, getattr(network, "hard_terms", ()))
     dtype = dtype_of(nnx.state(network, nnx.Param))
+    settings = {"points": points, "weights": loss.weights, "causal": causal, "seed": seed}
     with precision(dtype):
         check_network(problem, network, dtype)
         step = TrainingStep(loss, network, optax.with_extra_args_support(optimizer), points, dtype)
-        return _train(
-            step,
-            problem,
-            network,
-            steps,
-            seed,
-            monitor_every,
-            checkpoint,
-            checkpoint_every,
-            time_limit,
-            progress,
-        )
-
-
-def _train(
-    step,
-    problem,
-    network,
-    steps,
-    seed,
-    monitor_every,
-    checkpoint,
-    checkpoint_every,
-    time_limit,
-    progress,
-) -> Run:
-    state = step.initial_state(seed)
-    monitor = Monitor(step)
-    run = Run(problem, network, seed=seed)
-    store = checkpoints.Store.open(checkpoint, problem, network)
-    if store is not None and store.latest is not None:
-        state, run.history = store.restore(state)
-        run.status = f"resumed from step {int(state.step)}"
-
-    started = time.perf_counter()
-    advance = step.compile(state)
-    monitor.compile(state)
-    run.compile_seconds = time.perf_counter() - started
-
-    done = int(state.step)
-    before = run.history.seconds
-    clock = time.perf_counter()
-    per_chunk = 1
-    bar = tqdm(total=steps, initial=done, disable=not progress, unit="step", mininterval=0.2)
-    with bar, StopButton() as stop:
-        if done == 0:
-            run.history.append(monitor(state, seconds=0.0))
-        while done < steps:
-            until = min(_next(done, monitor_every), _next(done, checkpoint_every), steps)
-            chunk_started = time.perf_counter()
-            state, finite = advance(state, min(per_chunk, until - done))
-            finite = bool(finite)
-            now = time.perf_counter()
-            taken, done = int(state.step) - done, int(state.step)
-            bar.update(taken)
-            if taken:
-                speed = taken / (now - chunk_started)
-                per_chunk = max(1, min(4 * per_chunk, int(CHUNK_SECONDS * speed)))
-            seconds = before + now - clock
-            if not finite:
-                run.status = step.explain_failure(state)
-                break
-            if done % monitor_every == 0 or done == steps:
-                run.history.append(monitor(state, seconds=seconds))
-                bar.set_postfix_str(run.history.summary())
-            if store is not None and done % checkpoint_every == 0 and done < steps:
-                store.save(state, run.history)
-            if stop.pressed:
-                run.status = f"stopped by the user at step {done} of {steps}"
-                break
-            if seconds > time_limit:
-                run.status = f"stopped by the time limit at step {done} of {steps}"
-                break
-        else:
-            run.status = f"completed {steps} steps"
-    run.seconds = before + time.perf_counter() - clock
-    if store is not None:
-        store.save(state, run.history)
-        store.close()
-    run.network = step.network(state.params)
-    run.steps = done
-    run.device = str(jax.devices()[0].device_kind)
-    if "not finite" in run.status:
-        warnings.warn(run.status, RuntimeWarning, stacklevel=3)
+        store = Store.open(checkpoint, problem, network, settings)
+        try:
+            training = _Training(step, Run(problem, network, seed=seed), store, seed)
+            training.run_to(
+                steps, monitor_every, checkpoint_every, time_limit, disable_bar=not progress
+            )
+        finally:
+            if store is not None:
+                store.close()
+    run = training.run
+    if run.failed:
+        warnings.warn(run.status, RuntimeWarning, stacklevel=2)
     return run
+
+
+class _Training:
+    """One run in progress: its state on the device and what it has measured."""
+
+    def __init__(self, step: TrainingStep, run: Run, store: Store | None, seed: int):
+        self.step, self.run, self.store = step, run, store
+        self.state = step.initial_state(seed)
+        if store is not None and store.latest is not None:
+            self.state, run.history = store.restore(self.state)
+        started = time.perf_counter()
+        self.advance, program = step.compile(self.state)
+        if store is not None:
+            store.check_program(program)
+        self.monitor = Monitor(step)
+        self.monitor.compile(self.state)
+        run.compile_seconds = time.perf_counter() - started
+        run.device = str(jax.devices()[0].device_kind)
+        run.steps = int(self.state.step)
+        self._earlier_seconds = run.history.seconds
+        self._clock = time.perf_counter()
+
+    def run_to(self, steps, monitor_every, checkpoint_every, time_limit, *, disable_bar) -> None:
+        run = self.run
+        per_chunk = 1
+        bar = tqdm(
+            total=steps, initial=run.steps, disable=disable_bar, unit="step", mininterval=0.2
+        )
+        with bar, StopButton() as stop:
+            self._keep_parameters()
+            if run.steps == 0:
+                self._measure()
+            run.status = f"completed {run.steps} steps"
+            while run.steps < steps:
+                until = min(
+                    _next(run.steps, monitor_every), _next(run.steps, checkpoint_every), steps
+                )
+                try:
+                    taken, seconds, finite = self._advance(min(per_chunk, until - run.steps))
+                except Exception as error:
+                    self._return_what_is_left(error)
+                    return
+                bar.update(taken)
+                if taken:
+                    per_chunk = max(1, min(4 * per_chunk, int(CHUNK_SECONDS * taken / seconds)))
+                if not finite:
+                    run.failed, run.status = True, self.step.explain_failure(self.state)
+                    break
+                if run.steps % monitor_every == 0 or run.steps == steps:
+                    self._measure()
+                    self._keep_parameters()
+                    bar.set_postfix_str(run.history.summary())
+                if self.store is not None and run.steps % checkpoint_every == 0:
+                    self.store.save(self.state, run.history)
+                run.status = f"completed {run.steps} steps"
+                if run.steps < steps and stop.pressed:
+                    run.status = f"stopped by the user at step {run.steps} of {steps}"
+                    break
+                if run.steps < steps and self.seconds > time_limit:
+                    run.status = f"stopped by the time limit at step {run.steps} of {steps}"
+                    break
+        run.seconds = self.seconds
+        if self.store is not None:
+            self.store.save(self.state, run.history)
+        run.network = self.step.network(self.state.params)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of training and monitoring, that of earlier sessions included."""
+        return self._earlier_seconds + time.perf_counter() - self._clock
+
+    def _advance(self, n: int) -> tuple[int, float, bool]:
+        """Take at most n steps; return their number, their wall time, and if all were finite."""
+        started, before = time.perf_counter(), self.run.steps
+        self.state, finite = self.advance(self.state, n)
+        finite = bool(finite)
+        self.run.steps = int(self.state.step)
+        return self.run.steps - before, time.perf_counter() - started, finite
+
+    def _measure(self) -> None:
+        self.run.history.append(self.monitor(self.state, seconds=self.seconds))
+
+    def _keep_parameters(self) -> None:
+        """A chunk of steps consumes its input: should it fail, this copy is what is left."""
+        self._kept = self.run.steps, jax.tree.map(jnp.copy, self.state.params)
+
+    def _return_what_is_left(self, error: Exception) -> None:
+        run = self.run
+        run.steps, parameters = self._kept
+        run.network, run.seconds, run.failed = self.step.network(parameters), self.seconds, True
+        reason = str(error).partition("\n")[0][:300]
+        run.status = (
+            f"{type(error).__name__} after step {run.steps}: {reason}. That network was "
+            "kept. If memory ran out, draw fewer points or train a smaller network"
+        )
 
 
 def _next(done: int, every: int) -> int:

@@ -9,21 +9,24 @@ import threading
 class StopButton:
     """Within this scope the first interrupt sets `pressed`; a second one raises KeyboardInterrupt.
 
-    The state of a run lives in buffers that each chunk of steps takes over from the last one.
-    An exception at the wrong moment would lose it; a flag read between chunks cannot.
+    Whoever stops a run wants to see how far it came. A flag that is read between two chunks of
+    steps returns it; an exception, raised wherever the interpreter happens to be, would not.
+    Interrupts are left alone outside the main thread, where Python cannot hear them, and where
+    something other than Python handles them.
     """
 
     def __init__(self):
         self.pressed = False
-        self._in_main_thread = threading.current_thread() is threading.main_thread()
+        self._previous = None
 
     def __enter__(self) -> StopButton:
-        if self._in_main_thread:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGINT) is not None:
             self._previous = signal.signal(signal.SIGINT, self._press)
         return self
 
     def __exit__(self, *_) -> None:
-        if self._in_main_thread:
+        if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
 
     def _press(self, *_) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-import os
-import tempfile
 import warnings
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from pinnkit.description import check_same, describe, restore_network, restore_problem
+from pinnkit.description import check_same, describe, plain, restore_network, restore_problem
 from pinnkit.history import History
 from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Problem
+from pinnkit.storage import from_numpy, replacing, to_numpy
 
 EVALUATION_BATCH = 8192
 
@@ -49,6 +49,7 @@ class Run:
         network: maps a point of shape (d,) to an array of shape (n_fields,).
         history: what was measured every few steps.
         status: how the training ended.
+        failed: whether an error or a loss that is not finite ended it.
         steps: number of steps taken.
         seconds: wall time of training and monitoring.
         compile_seconds: wall time of compilation.
@@ -60,6 +61,7 @@ class Run:
     network: nnx.Module
     history: History = field(default_factory=History)
     status: str = "not trained"
+    failed: bool = False
     steps: int = 0
     seconds: float = 0.0
     compile_seconds: float = 0.0
@@ -80,12 +82,14 @@ class Run:
             Float64 arrays by field, with one axis for each coordinate.
 
         Raises:
-            ValueError: a coordinate is missing or unknown.
+            ValueError: a coordinate is missing or unknown, or an axis is not a 1-D array.
         """
         names = self.problem.coordinates
-        if set(axes) != set(names):
-            raise ValueError(f"expected axes {names}, got {tuple(axes)}")
-        grid = np.stack(np.meshgrid(*[axes[c] for c in names], indexing="ij"), axis=-1)
+        if not isinstance(axes, Mapping) or set(axes) != set(names):
+            got = tuple(axes) if isinstance(axes, Mapping) else type(axes).__name__
+            raise ValueError(f"expected axes {names}, got {got}")
+        arrays = [_axis(name, axes[name]) for name in names]
+        grid = np.stack(np.meshgrid(*arrays, indexing="ij"), axis=-1)
         values = self._evaluate(grid.reshape(-1, len(names)))
         return {f: values[:, i].reshape(grid.shape[:-1]) for i, f in enumerate(self.problem.fields)}
 
@@ -125,27 +129,29 @@ class Run:
         Raises:
             OSError: the file cannot be written; an older file of that name is kept.
         """
-        path = Path(path).with_suffix(".npz")
-        meta = describe(self.problem, self.network) | {
-            "history": self.history.to_dict(),
-            "run": {k: getattr(self, k) for k in _PLAIN},
-        }
-        arrays = {f"network/{i}": np.asarray(v) for i, v in enumerate(_arrays(self.network))}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".saving-")
+        path = _file(path)
+        meta = json.dumps(
+            describe(self.problem, self.network)
+            | {
+                "history": self.history.to_dict(),
+                "run": {name: plain(getattr(self, name)) for name in _PLAIN},
+            }
+        )
+        arrays = {f"network/{i}": to_numpy(v) for i, v in enumerate(_arrays(self.network))}
+        seal = _checksum(meta, arrays.values())
         try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            with replacing(path) as file:
+                np.savez_compressed(file, meta=np.array(meta), seal=np.array(seal), **arrays)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"the run was not saved to {path}: {error.strerror}. It is still in memory: "
+                "choose a folder that has space and that you may write to",
+            ) from error
         return path
 
 
-_PLAIN = ("status", "steps", "seconds", "compile_seconds", "seed", "device")
+_PLAIN = ("status", "failed", "steps", "seconds", "compile_seconds", "seed", "device")
 
 
 def load(
@@ -162,24 +168,41 @@ def load(
         FileNotFoundError: there is no such file.
         ValueError: it is not a run, was damaged, or belongs to another problem or version.
     """
-    path = Path(path).with_suffix(".npz")
+    path = _file(path)
+    content = io.BytesIO(path.read_bytes())
     try:
-        with np.load(path, allow_pickle=False) as file:
-            meta = json.loads(str(file["meta"]))
-            arrays = [file[f"network/{i}"] for i in range(len(file.files) - 1)]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a whole run saved by pinnkit: {error}") from error
+        with np.load(content, allow_pickle=False) as file:
+            text, seal = str(file["meta"]), str(file["seal"])
+            arrays = [file[f"network/{i}"] for i in range(len(file.files) - 2)]
+        meta = json.loads(text)
+        history, run = History(meta["history"]), {name: meta["run"][name] for name in _PLAIN}
+    except Exception as error:  # zipfile, zlib, json and NumPy each have their own
+        raise ValueError(
+            f"{path} is not a whole run saved by pinnkit: {error}. Train it again, or continue "
+            "from its checkpoints"
+        ) from error
+    if seal != _checksum(text, arrays):
+        raise ValueError(
+            f"{path} was damaged after it was saved: its checksum is wrong. Train it again, or "
+            "continue from its checkpoints"
+        )
     problem = problem or restore_problem(meta["problem"])
     if network is None:
         network = restore_network(meta["network"], problem)
-    check_same(meta, describe(problem, network), path)
+    check_same(meta, describe(problem, network), path, "load it with what it was saved with")
     graph, state = nnx.split(network)
     leaves, structure = jax.tree.flatten(state)
-    if [np.shape(a) for a in arrays] != [np.shape(leaf) for leaf in leaves]:
-        raise ValueError(f"{path} holds arrays of other shapes than the network: {network}")
+    here, there = ([np.shape(a) for a in each] for each in (map(to_numpy, leaves), arrays))
+    if here != there:
+        raise ValueError(
+            f"{path} holds arrays of shapes {there}, the network has {here}: pass a network of "
+            "the structure that was saved"
+        )
+    arrays = list(map(_typed, arrays, leaves))
     with precision(dtype_of(arrays)):
-        state = jax.tree.unflatten(structure, [jnp.asarray(a) for a in arrays])
-    return Run(problem, nnx.merge(graph, state), History(meta["history"]), **meta["run"])
+        state = list(map(from_numpy, arrays, leaves))
+    network = nnx.merge(graph, jax.tree.unflatten(structure, state))
+    return Run(problem, network, history, **run)
 
 
 def relative_error(run: Run) -> RelativeError:
@@ -187,5 +210,34 @@ def relative_error(run: Run) -> RelativeError:
     return run.relative_error()
 
 
+def _axis(name: str, values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 1 or not values.size or values.dtype.kind not in "iuf":
+        raise ValueError(
+            f"axis '{name}' must be a 1-D array of one or more numbers, got {values.dtype} "
+            f"of shape {values.shape}"
+        )
+    return values.astype(np.float64)
+
+
 def _arrays(network: nnx.Module) -> list:
     return jax.tree.leaves(nnx.state(network))
+
+
+def _typed(array: np.ndarray, like: jax.Array) -> np.ndarray:
+    """Dtypes that NumPy does not know, such as bfloat16, return from a file as mere bytes."""
+    return array.view(like.dtype) if array.dtype.kind == "V" else array
+
+
+def _checksum(meta: str, arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256(meta.encode())
+    for array in arrays:
+        digest.update(f"{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _file(path: str | Path) -> Path:
+    """The path with the ending .npz; a dot in the name, as in nu0.01, begins no ending."""
+    path = Path(path).expanduser()
+    return path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")

@@ -91,11 +91,11 @@ class TrainingStep:
         finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(updates))
         return TrainingState(state.step + 1, params, optimizer, key, gradient), finite
 
-    def compile(self, state: TrainingState) -> Callable:
+    def compile(self, state: TrainingState) -> tuple[Callable, str]:
         """A compiled function (state, n) -> (state after at most n steps, all were finite).
 
         It ends before the first step whose loss or update is not finite. The buffers of its
-        argument are reused.
+        argument are reused. Returned with it: the program it was compiled from, as text.
         """
 
         def advance(state, n):
@@ -112,7 +112,8 @@ class TrainingStep:
             state, _, finite = jax.lax.while_loop(proceed, body, (state, 0, jnp.array(True)))
             return state, finite
 
-        return jax.jit(advance, donate_argnums=0).lower(state, 1).compile()
+        lowered = jax.jit(advance, donate_argnums=0).lower(state, 1)
+        return lowered.compile(), lowered.as_text()
 
     def explain_failure(self, state: TrainingState) -> str:
         """Which term was not finite at the step that failed, and what to try."""

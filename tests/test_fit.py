@@ -13,6 +13,7 @@ import pytest
 from flax import nnx
 
 import pinnkit
+from pinnkit.fit import _Training
 from pinnkit.problems import Burgers
 from pinnkit.terms import Loss
 from pinnkit.training_step import TrainingStep
@@ -22,10 +23,10 @@ POINTS = pinnkit.UniformSampler(interior=64, condition=16)
 PROBLEM = Burgers()
 
 
-def train(optimizer=None, *, steps=30, network=None, **options):
+def train(optimizer=None, *, problem=PROBLEM, steps=30, network=None, **options):
     settings = {"points": POINTS, "monitor_every": 10, "progress": False} | options
     network = network or pinnkit.network(PROBLEM, width=8, depth=2)
-    return pinnkit.fit(PROBLEM, network, optimizer or optax.adam(1e-3), steps=steps, **settings)
+    return pinnkit.fit(problem, network, optimizer or optax.adam(1e-3), steps=steps, **settings)
 
 
 def parameters(run):
@@ -204,6 +205,26 @@ def test_an_update_that_is_not_finite_is_caught_too():
     assert run.steps == 0
 
 
+def test_an_error_on_the_device_returns_the_run_so_far(monkeypatch, tmp_path):
+    advance, calls = _Training._advance, []
+
+    def out_of_memory(self, n):
+        calls.append(n)
+        if self.run.steps >= 25:
+            jax.tree.map(lambda a: a.delete(), self.state)  # as the failed chunk does
+            raise MemoryError("RESOURCE_EXHAUSTED: 3 GiB")
+        return advance(self, n)
+
+    monkeypatch.setattr(_Training, "_advance", out_of_memory)
+    options = {"steps": 100, "checkpoint": tmp_path, "checkpoint_every": 5}
+    with pytest.warns(RuntimeWarning, match="MemoryError after step 20: RESOURCE.*fewer points"):
+        run = train(**options)
+    assert run.failed and run.steps == 20
+    assert np.isfinite(run.relative_error()["u"])
+    monkeypatch.undo()
+    same_history(train(**options).history, train(steps=100).history)
+
+
 def test_save_and_load(tmp_path):
     network = pinnkit.network(PROBLEM, "PirateNet", width=8, depth=1, fourier_features=8)
     run = train(network=network)
@@ -236,6 +257,7 @@ def test_unresolved_errors_are_called_so(monkeypatch):
         ({"monitor_every": 1.5}, ValueError, "monitor_every must be an integer"),
         ({"weights": {"momentum": 1.0}}, ValueError, "unknown loss term 'momentum'"),
         ({"optimizer": "adam"}, TypeError, "got str: for example pinnkit.soap"),
+        ({"problem": "Burgers"}, TypeError, "Problem, got str: for example pinnkit.problems"),
         ({"checkpoint": "/proc/none"}, OSError, "cannot write checkpoints to /proc/none"),
     ],
 )

@@ -66,7 +66,7 @@ class Stepper:
             jnp.float32,
         )
         self.state = self.step.initial_state(0)
-        self.advance = self.step.compile(self.state)
+        self.advance, _ = self.step.compile(self.state)
         self.monitor = Monitor(self.step)
         self.monitor.compile(self.state)
 
