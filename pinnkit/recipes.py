@@ -55,3 +55,39 @@ def soap_and_adam(peak: float) -> dict[str, Callable[[int], optax.GradientTransf
         ),
         "adam": lambda steps: optax.adam(warm_up_then_cosine(peak, steps), b1=0.95, b2=0.99),
     }
+
+
+def presets_1d(weights: Mapping[str, float], causal: CausalWeights) -> dict[str, Recipe]:
+    """The three presets of a problem in time and one dimension of space.
+
+    "test" takes seconds and learns little; "laptop" takes about a minute on two CPU cores; "gpu"
+    has the network and the batch of the published runs (arXiv 2502.00604).
+    """
+    common = {"optimizers": soap_and_adam(3e-3), "weights": weights, "causal": causal}
+    return {
+        "test": Recipe(
+            steps=300,
+            network={"width": 16, "depth": 2},
+            points=UniformSampler(interior=256, condition=64),
+            **common,
+        ),
+        "laptop": Recipe(
+            steps=20_000,
+            network={"width": 64, "depth": 4},
+            points=UniformSampler(interior=1024, condition=128),
+            **common,
+        ),
+        "gpu": Recipe(
+            steps=100_000,
+            network={
+                "kind": "PirateNet",
+                "width": 256,
+                "depth": 3,
+                "fourier_features": 256,
+                "fourier_scale": 2.0,
+                "factorized": True,
+            },
+            points=UniformSampler(interior=8192, condition=512),
+            **common,
+        ),
+    }

@@ -10,12 +10,8 @@ import jax.numpy as jnp
 from pinnkit import references
 from pinnkit.derivatives import partials
 from pinnkit.problems._base import Condition, Problem, positive
-from pinnkit.recipes import Recipe, soap_and_adam
-from pinnkit.sampling import UniformSampler
+from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
-
-OPTIMIZERS = soap_and_adam(3e-3)
-SOFT_INITIAL = {"initial": 100.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,40 +39,7 @@ class Burgers(Problem):
     domain = {"t": (0.0, 1.0), "x": (-1.0, 1.0)}
     periodic = ("x",)
     hard_terms = ("initial",)
-    presets = {
-        "test": Recipe(
-            steps=300,
-            optimizers=OPTIMIZERS,
-            network={"width": 16, "depth": 2},
-            points=UniformSampler(interior=256, condition=64),
-            weights=SOFT_INITIAL,
-            causal=CausalWeights(),
-        ),
-        "laptop": Recipe(
-            steps=20_000,
-            optimizers=OPTIMIZERS,
-            network={"width": 64, "depth": 4},
-            points=UniformSampler(interior=1024, condition=128),
-            weights=SOFT_INITIAL,
-            causal=CausalWeights(),
-        ),
-        "gpu": Recipe(
-            steps=100_000,
-            optimizers=OPTIMIZERS,
-            network={
-                "kind": "PirateNet",
-                "width": 256,
-                "depth": 3,
-                "fourier_features": 256,
-                "fourier_scale": 2.0,
-                "factorized": True,
-                "activation": "tanh",
-            },
-            points=UniformSampler(interior=8192, condition=512),
-            weights=SOFT_INITIAL,
-            causal=CausalWeights(chunks=32),
-        ),
-    }
+    presets = presets_1d({"initial": 100.0}, CausalWeights())
 
     def __post_init__(self):
         positive("viscosity", self.viscosity)

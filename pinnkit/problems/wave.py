@@ -9,11 +9,9 @@ import jax.numpy as jnp
 from pinnkit import references
 from pinnkit.derivatives import partials
 from pinnkit.problems._base import Condition, Problem, positive
-from pinnkit.recipes import Recipe, soap_and_adam
-from pinnkit.sampling import UniformSampler
+from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
 
-OPTIMIZERS = soap_and_adam(3e-3)
 SOFT = {"initial": 100.0, "initial_velocity": 10.0, "boundary": 100.0}
 EARLY_FIRST = CausalWeights(tolerance=0.01)  # its residual is about 100 times that of Burgers
 
@@ -39,39 +37,7 @@ class Wave(Problem):
     coordinates = ("t", "x")
     domain = {"t": (0.0, 1.0), "x": (0.0, 1.0)}
     hard_terms = ("initial", "initial_velocity", "boundary")
-    presets = {
-        "test": Recipe(
-            steps=300,
-            optimizers=OPTIMIZERS,
-            network={"width": 16, "depth": 2},
-            points=UniformSampler(interior=256, condition=64),
-            weights=SOFT,
-            causal=EARLY_FIRST,
-        ),
-        "laptop": Recipe(
-            steps=20_000,
-            optimizers=OPTIMIZERS,
-            network={"width": 64, "depth": 4},
-            points=UniformSampler(interior=1024, condition=128),
-            weights=SOFT,
-            causal=EARLY_FIRST,
-        ),
-        "gpu": Recipe(
-            steps=100_000,
-            optimizers=OPTIMIZERS,
-            network={
-                "kind": "PirateNet",
-                "width": 256,
-                "depth": 3,
-                "fourier_features": 256,
-                "fourier_scale": 2.0,
-                "factorized": True,
-            },
-            points=UniformSampler(interior=8192, condition=512),
-            weights=SOFT,
-            causal=EARLY_FIRST,
-        ),
-    }
+    presets = presets_1d(SOFT, EARLY_FIRST)
 
     def __post_init__(self):
         positive("speed", self.speed)
