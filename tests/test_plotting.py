@@ -33,10 +33,10 @@ def test_every_form_of_a_figure_carries_its_text(ax):
     assert 'alt="a &quot;quoted&quot; &lt;curve&gt; &amp; more"' in data["text/html"]
     webp = data["text/html"].partition("base64,")[2].partition('"')[0]
     png, webp = (
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(d))).convert("RGB"))
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(d))).convert("RGB"), float)
         for d in (data["image/png"], webp)
     )
-    np.testing.assert_array_equal(png, webp)
+    assert png.shape == webp.shape and np.abs(png - webp).mean() < 3 < np.ptp(png)
 
 
 def test_a_figure_without_text_is_refused(ax):

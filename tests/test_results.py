@@ -1,0 +1,42 @@
+"""Stored figures are recomputed from the stored networks, and README quotes what is stored."""
+
+import json
+import re
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+
+import pinnkit
+
+RESULTS = Path(pinnkit.__file__).parent / "results"
+RACE = json.loads((RESULTS / "burgers_race.json").read_text())
+STORED = [row for row in RACE["rows"] if "file" in row]
+
+
+@pytest.mark.parametrize("row", STORED, ids=lambda row: row["file"])
+def test_the_stored_network_has_the_stored_error(row):
+    run = pinnkit.load(RESULTS / row["file"])
+    error = run.relative_error()
+    assert run.problem == pinnkit.problems.Burgers() and run.seed == row["seed"]
+    assert run.steps == row["steps"] and round(run.seconds, 1) == row["seconds"]
+    assert np.isclose(error["u"], row["error"], rtol=1e-3)
+    assert error.reference < 1e-3 * error["u"]
+
+
+def test_soap_is_three_times_better_than_adam_at_its_best_rate_on_every_seed():
+    for seed in {row["seed"] for row in RACE["rows"]}:
+        rows = [row for row in RACE["rows"] if row["seed"] == seed]
+        soap = next(row["error"] for row in rows if row["optimizer"] == "soap")
+        adam = min(row["error"] for row in rows if row["optimizer"].startswith("adam"))
+        assert soap <= 1e-3 and adam >= 3 * soap
+
+
+def test_readme_quotes_the_stored_errors():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    for name in ("soap", "adam_0.001", "adam_0.003", "adam_0.01"):
+        errors = [row["error"] for row in RACE["rows"] if row["optimizer"] == name]
+        quoted = f"{median(errors):.1e} ({min(errors):.1e} to {max(errors):.1e})"
+        assert quoted in readme, quoted
+    assert re.search(re.escape(RACE["hardware"]), readme)
