@@ -2,7 +2,7 @@
 
 The score of n gradients v_1 .. v_n is
 
-    A = 2 | mean_i v_i / |v_i| |^2 - 1                          (arXiv 2502.00604, sec. 3)
+    A = 2 | mean_i v_i / |v_i| |^2 - 1                                  (arXiv 2502.00604)
 
 It lies in [-1, 1]. For n = 2 it is the cosine of the angle between the two; n mutually
 orthogonal gradients give 2/n - 1, the line against which a score is read.

@@ -218,7 +218,7 @@ def _settle_widgets(notebook: NotebookNode, state: dict, name: str) -> None:
         model = output.get("data", {}).get(VIEW, {}).get("model_id")
         if bar := _progress_bar(model, state):
             output.clear()
-            output.update(v4.new_output("stream", name="stderr", text=bar))
+            output.update(v4.new_output("stream", name="stdout", text=bar))
         elif model in state:
             _collect(model, state, shown, name)
     used = {model: _short_layout(state[model]) for model in shown}
