@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from pathlib import Path
 
 import jax
@@ -66,39 +67,43 @@ def fit(
         checkpoint: folder to save to; if it holds a run of the same problem, network, points,
             weights and seed, that run is continued, bit for bit as if it had not been interrupted.
         checkpoint_every: steps between two checkpoints.
-        time_limit: seconds of training (compilation not counted) after which to stop.
+        time_limit: seconds of training, those before a resumed checkpoint included and
+            compilation not, after which to stop.
         progress: show a bar.
 
     Returns:
         The trained network with its history. It is returned, too, when training is stopped early:
-        by the Stop button, by the time limit, by a loss that is not finite or by an error on the
-        device; the last two leave the last good state and a warning that says what to try.
-        `run.status` tells which, `run.failed` whether something went wrong.
+        by the Stop button, by the time limit, by a loss that is not finite or by an error; the
+        last two leave the last good state and a warning that says what to try. `run.status`
+        tells which, `run.failed` whether something went wrong.
 
     Raises:
         ValueError, TypeError: an argument does not fit; nothing has been computed then.
+        OSError: the checkpoint folder cannot be written, or another process trains in it.
+        KeyboardInterrupt: Ctrl-C was pressed twice; the run so far is its attribute `run`.
     """
     for name, value in (
         ("steps", steps),
         ("monitor_every", monitor_every),
         ("checkpoint_every", checkpoint_every),
     ):
-        if not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(
-            f"optimizer must be an optax.GradientTransformation, got {type(optimizer).__name__}: "
-            "for example pinnkit.soap(1e-3) or optax.adam(1e-3)"
-        )
-    if not callable(getattr(problem, "residual", None)):
-        raise TypeError(
-            f"problem must be a pinnkit.problems.Problem, got {type(problem).__name__}: for "
-            "example pinnkit.problems.Burgers()"
-        )
-    points = points or UniformSampler()
-    loss = Loss(problem, dict(weights or {}), causal, getattr(network, "hard_terms", ()))
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise ValueError(f"seed must be an integer, got {seed!r}")
+    if not (isinstance(time_limit, Real) and time_limit > 0):
+        raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
+    points = UniformSampler() if points is None else points
+    weights = {} if weights is None else weights
+    _check_types(problem, network, optimizer, points, weights, causal, checkpoint)
+    loss = Loss(problem, dict(weights), causal, getattr(network, "hard_terms", ()))
     dtype = dtype_of(nnx.state(network, nnx.Param))
-    settings = {"points": points, "weights": loss.weights, "causal": causal, "seed": seed}
+    settings = {
+        "points": points,
+        "weights": {name: value for name, value in loss.weights.items() if value != 1},
+        "causal": causal,
+        "seed": seed,
+    }
     with precision(dtype):
         check_network(problem, network, dtype)
         step = TrainingStep(loss, network, optax.with_extra_args_support(optimizer), points, dtype)
@@ -115,6 +120,26 @@ def fit(
     if run.failed:
         warnings.warn(run.status, RuntimeWarning, stacklevel=2)
     return run
+
+
+def _check_types(problem, network, optimizer, points, weights, causal, checkpoint) -> None:
+    for name, value, kinds, expected in (
+        ("problem", problem, Problem, "a problem, for example pinnkit.problems.Burgers()"),
+        ("network", network, nnx.Module, "an nnx.Module, for example pinnkit.network(problem)"),
+        (
+            "optimizer",
+            optimizer,
+            optax.GradientTransformation,
+            "an optax.GradientTransformation, for example pinnkit.soap(1e-3) or optax.adam(1e-3)",
+        ),
+        ("points", points, Callable, "a sampler, for example pinnkit.UniformSampler(interior=512)"),
+        ("weights", weights, Mapping, 'factors by loss term, for example {"initial": 10.0}'),
+        ("causal", causal, CausalWeights | None, "pinnkit.CausalWeights(...) or None"),
+        ("checkpoint", checkpoint, str | Path | None, "the path of a folder or None"),
+    ):
+        if not isinstance(value, kinds):
+            got = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+            raise TypeError(f"{name} must be {expected}, got {got}")
 
 
 class _Training:
@@ -134,52 +159,75 @@ class _Training:
         run.compile_seconds = time.perf_counter() - started
         run.device = str(jax.devices()[0].device_kind)
         run.steps = int(self.state.step)
+        self._kept = jax.tree.map(jnp.copy, self.state)
         self._earlier_seconds = run.history.seconds
         self._clock = time.perf_counter()
 
     def run_to(self, steps, monitor_every, checkpoint_every, time_limit, *, disable_bar) -> None:
         run = self.run
-        per_chunk = 1
         bar = tqdm(
             total=steps, initial=run.steps, disable=disable_bar, unit="step", mininterval=0.2
         )
-        with bar, StopButton() as stop:
-            self._keep_parameters()
-            if run.steps == 0:
+        try:
+            with bar, StopButton() as stop:
+                self._loop(steps, monitor_every, checkpoint_every, time_limit, bar, stop)
+        except Exception as error:
+            self._restore_what_was_consumed()
+            run.failed, run.steps = True, int(self.state.step)
+            reason = str(error).partition("\n")[0][:300]
+            run.status = (
+                f"{type(error).__name__} after step {run.steps}: {reason}. What was computed "
+                "until then was kept. If memory ran out, draw fewer points or train a smaller "
+                "network"
+            )
+        except BaseException as error:
+            self._restore_what_was_consumed()
+            run.status = f"{type(error).__name__} after step {int(self.state.step)} of {steps}"
+            self._finish()
+            error.run = run
+            error.add_note(
+                f"The run up to step {run.steps} is not lost: it is this error's attribute `run`, "
+                "in a notebook `import sys; run = sys.last_value.run`."
+            )
+            raise
+        self._finish()
+
+    def _loop(self, steps, monitor_every, checkpoint_every, time_limit, bar, stop) -> None:
+        run = self.run
+        per_chunk = 1
+        # due at the start, and where an error struck between a step and its row
+        if run.steps % monitor_every == 0 and run.history.last_step < run.steps:
+            self._measure()
+        run.status = f"completed {run.steps} steps"
+        while run.steps < steps:
+            until = min(_next(run.steps, monitor_every), _next(run.steps, checkpoint_every), steps)
+            taken, seconds, finite = self._advance(min(per_chunk, until - run.steps))
+            bar.update(taken)
+            if taken:
+                per_chunk = max(1, min(4 * per_chunk, int(CHUNK_SECONDS * taken / seconds)))
+            if not finite:
+                run.failed, run.status = True, self.step.explain_failure(self.state)
+                return
+            if run.steps % monitor_every == 0 or run.steps == steps:
                 self._measure()
+                bar.set_postfix_str(run.history.summary())
+            if self.store is not None and run.steps % checkpoint_every == 0:
+                self.store.save(self.state, run.history)
             run.status = f"completed {run.steps} steps"
-            while run.steps < steps:
-                until = min(
-                    _next(run.steps, monitor_every), _next(run.steps, checkpoint_every), steps
-                )
-                try:
-                    taken, seconds, finite = self._advance(min(per_chunk, until - run.steps))
-                except Exception as error:
-                    self._return_what_is_left(error)
-                    return
-                bar.update(taken)
-                if taken:
-                    per_chunk = max(1, min(4 * per_chunk, int(CHUNK_SECONDS * taken / seconds)))
-                if not finite:
-                    run.failed, run.status = True, self.step.explain_failure(self.state)
-                    break
-                if run.steps % monitor_every == 0 or run.steps == steps:
-                    self._measure()
-                    self._keep_parameters()
-                    bar.set_postfix_str(run.history.summary())
-                if self.store is not None and run.steps % checkpoint_every == 0:
-                    self.store.save(self.state, run.history)
-                run.status = f"completed {run.steps} steps"
-                if run.steps < steps and stop.pressed:
-                    run.status = f"stopped by the user at step {run.steps} of {steps}"
-                    break
-                if run.steps < steps and self.seconds > time_limit:
-                    run.status = f"stopped by the time limit at step {run.steps} of {steps}"
-                    break
-        run.seconds = self.seconds
+            if run.steps < steps and stop.pressed:
+                run.status = f"stopped by the user at step {run.steps} of {steps}"
+                return
+            if run.steps < steps and self.seconds > time_limit:
+                run.status = f"stopped by the time limit at step {run.steps} of {steps}"
+                return
+
+    def _finish(self) -> None:
+        """Hand over and save the last good state, however training ended."""
+        run = self.run
+        run.steps, run.seconds = int(self.state.step), self.seconds
+        run.network = self.step.network(self.state.params)
         if self.store is not None:
             self.store.save(self.state, run.history)
-        run.network = self.step.network(self.state.params)
 
     @property
     def seconds(self) -> float:
@@ -196,20 +244,12 @@ class _Training:
 
     def _measure(self) -> None:
         self.run.history.append(self.monitor(self.state, seconds=self.seconds))
+        self._kept = jax.tree.map(jnp.copy, self.state)
 
-    def _keep_parameters(self) -> None:
-        """A chunk of steps consumes its input: should it fail, this copy is what is left."""
-        self._kept = self.run.steps, jax.tree.map(jnp.copy, self.state.params)
-
-    def _return_what_is_left(self, error: Exception) -> None:
-        run = self.run
-        run.steps, parameters = self._kept
-        run.network, run.seconds, run.failed = self.step.network(parameters), self.seconds, True
-        reason = str(error).partition("\n")[0][:300]
-        run.status = (
-            f"{type(error).__name__} after step {run.steps}: {reason}. That network was "
-            "kept. If memory ran out, draw fewer points or train a smaller network"
-        )
+    def _restore_what_was_consumed(self) -> None:
+        """A chunk of steps that fails has consumed its state: back to that of the last row."""
+        if any(leaf.is_deleted() for leaf in jax.tree.leaves(self.state)):
+            self.state = self._kept
 
 
 def _next(done: int, every: int) -> int:

@@ -55,6 +55,11 @@ class History(Mapping):
         """Wall time of the last row."""
         return self._columns["seconds"][-1] if self._columns else 0.0
 
+    @property
+    def last_step(self) -> int:
+        """Step of the last row, -1 before the first."""
+        return self._columns["step"][-1] if self._columns else -1
+
     def summary(self) -> str:
         """Loss and error of the last row, for a progress bar."""
         errors = {n.removeprefix("error/"): n for n in self if n.startswith("error/")}

@@ -65,8 +65,9 @@ class TrainingStep:
             key=jax.random.key(seed),
             gradient=jax.tree.map(jnp.zeros_like, params),
         )
-        # every leaf a buffer of its own, as donation demands; an optimizer may share some
-        return jax.tree.map(jnp.copy, state)
+        # every leaf a buffer of its own, as donation demands (an optimizer may share some), and
+        # strongly typed, as a state that returns from a checkpoint is
+        return jax.tree.map(lambda x: jnp.array(x, dtype=jnp.asarray(x).dtype), state)
 
     def draw(self, key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next key and the points that belong to this one."""

@@ -65,7 +65,7 @@ def network(problem=PROBLEM, **options):
 
 
 def fit(problem=PROBLEM, module=None, optimizer=None, **options):
-    module = module or network(problem)
+    module = network(problem) if module is None else module
     optimizer = optimizer or pinnkit.soap(1e-3)
     return pinnkit.fit(problem, module, optimizer, **({"steps": 5, "progress": False} | options))
 
@@ -338,12 +338,59 @@ TABLE = {
     "the name of an optimizer": (
         lambda _: fit(optimizer="adam"),
         TypeError,
-        "must be an optax.GradientTransformation, got str: for example pinnkit.soap",
+        "must be an optax.GradientTransformation, for example pinnkit.soap.*, got str",
     ),
     "an optimizer without options": (
         lambda _: fit(optimizer=optax.adam),
         TypeError,
-        "must be an optax.GradientTransformation, got function: for example pinnkit.soap",
+        "must be an optax.GradientTransformation, for example pinnkit.soap.*, got function",
+    ),
+    # arguments of fit
+    "a class instead of a problem": (
+        lambda _: fit(Burgers, network()),
+        TypeError,
+        r"problem must be a problem, for example .*Burgers\(\), got the class Burgers",
+    ),
+    "a function instead of a network": (
+        lambda _: fit(module=lambda p: p[:1]),
+        TypeError,
+        "network must be an nnx.Module, for example pinnkit.network.*, got function",
+    ),
+    "a number instead of points": (
+        lambda _: fit(points=100),
+        TypeError,
+        "points must be a sampler, for example pinnkit.UniformSampler.*, got int",
+    ),
+    "a list of weights": (
+        lambda _: fit(weights=[1.0, 10.0]),
+        TypeError,
+        'weights must be factors by loss term, for example {"initial": 10.0}, got list',
+    ),
+    "causal weights by a switch": (
+        lambda _: fit(causal=True),
+        TypeError,
+        r"causal must be pinnkit.CausalWeights\(...\) or None, got bool",
+    ),
+    "seed that is no integer": (
+        lambda _: fit(seed=1.5),
+        ValueError,
+        "seed must be an integer, got 1.5",
+    ),
+    "no steps": (lambda _: fit(steps=0), ValueError, "steps must be an integer >= 1, got 0"),
+    "time limit that is nan": (
+        lambda _: fit(time_limit=float("nan")),
+        ValueError,
+        "time_limit must be a positive number of seconds, got nan",
+    ),
+    "checkpoint that is no path": (
+        lambda _: fit(checkpoint=True),
+        TypeError,
+        "checkpoint must be the path of a folder or None, got bool",
+    ),
+    "checkpoint of other points": (
+        lambda folder: fit(seed=1, checkpoint=stored(folder, 20, settings={"seed": 0})),
+        ValueError,
+        "step-20 belongs to another setting: .*seed is 0 there and 1 here",
     ),
     # points
     "integer point": (
