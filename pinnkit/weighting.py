@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,5 +65,5 @@ def check_weights(problem: Problem, weights: dict[str, float], terms: tuple[str,
             raise ValueError(
                 f"unknown loss term {name!r}: {type(problem).__name__} trains {', '.join(terms)}"
             )
-        if not value > 0:
-            raise ValueError(f"the weight of {name!r} must be positive, got {value!r}")
+        if isinstance(value, str) or not 0 < value < math.inf:
+            raise ValueError(f"the weight of {name!r} must be positive and finite, got {value!r}")

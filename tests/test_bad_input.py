@@ -320,6 +320,21 @@ TABLE = {
         ValueError,
         "weight_decay must be >= 0, got -0.1",
     ),
+    "negative learning rate": (
+        lambda _: pinnkit.soap(-1e-3),
+        ValueError,
+        "learning_rate must be finite and >= 0, or a schedule, got -0.001",
+    ),
+    "learning rate that is text": (
+        lambda _: pinnkit.soap("1e-3"),
+        ValueError,
+        "learning_rate must be finite and >= 0, or a schedule, got '1e-3'",
+    ),
+    "infinite weight": (
+        lambda _: fit(weights={"initial": float("inf")}),
+        ValueError,
+        "the weight of 'initial' must be positive and finite, got inf",
+    ),
     "weight decay that is nan": (
         lambda _: soap(weight_decay=float("nan")),
         ValueError,

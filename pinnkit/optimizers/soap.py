@@ -193,6 +193,12 @@ def soap(
     Reference:
         Vyas et al. 2024, "SOAP: Improving and Stabilizing Shampoo using Adam", arXiv 2409.11321.
     """
+    if isinstance(learning_rate, str | numbers.Real) and not (
+        isinstance(learning_rate, numbers.Real) and 0 <= learning_rate < math.inf
+    ):
+        raise ValueError(
+            f"learning_rate must be finite and >= 0, or a schedule, got {learning_rate!r}"
+        )
     if not weight_decay >= 0:
         raise ValueError(f"weight_decay must be >= 0, got {weight_decay!r}")
     return optax.chain(
