@@ -73,7 +73,7 @@ class Store:
     def save(self, state: TrainingState, history: History) -> None:
         """Write a checkpoint; a full or read-only disk is a warning, training goes on."""
         step = int(state.step)
-        if step == self.latest:
+        if step in self._steps():
             return
         temporary = self._folder / f".saving-{step}-{secrets.token_hex(4)}"
         run = {"about": self._about, "program": self._program, "history": history.to_dict()}
