@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import json
 from collections.abc import Callable
@@ -216,11 +215,6 @@ def network(
         module = Hard(module, problem)
     module.spec = json.dumps(options)
     return module
-
-
-def network_options() -> tuple[str, ...]:
-    """Names of the options of `network`."""
-    return tuple(inspect.signature(network).parameters)[1:]
 
 
 def check_network(problem: Problem, module: Callable[[jax.Array], jax.Array], dtype) -> None:

@@ -133,11 +133,11 @@ def measure_taylor() -> None:
     calls = {name: call(method) for name, method in methods.items()}
     values = {name: float(c()[0]) for name, c in calls.items()}
     assert np.allclose(list(values.values()), values["taylor"], rtol=1e-4), values
-    for name, seconds in side_by_side(calls).items():
-        print(f"{name:16} {1e3 * seconds:7.2f} ms")
-        calls[name] = seconds
-    print(f"nested over taylor: {calls['nested jax.grad'] / calls['taylor']:.2f}")
-    print(f"jet over taylor: {calls['jet'] / calls['taylor']:.2f}")
+    seconds = side_by_side(calls)
+    for name, value in seconds.items():
+        print(f"{name:16} {1e3 * value:7.2f} ms")
+    print(f"nested over taylor: {seconds['nested jax.grad'] / seconds['taylor']:.2f}")
+    print(f"jet over taylor: {seconds['jet'] / seconds['taylor']:.2f}")
 
 
 def race() -> None:
