@@ -17,8 +17,9 @@ class Monitor:
 
     Columns: "loss" (weighted sum), "loss/TERM", "alignment/intra" (the terms' gradients at one
     step; absent with a single term), "alignment/inter" (total gradients of two successive
-    steps), "gradient_norm" of the total, and, if the problem has a reference, "error/FIELD":
-    relative L2 error on at most 2,000 random points of the reference grid, the same ones each time.
+    steps), "gradient_norm" of the total, and, if the problem has a reference, "error/NAME" for each
+    of `problem.observables`: relative L2 error on at most 2,000 random points of the reference
+    grid, the same ones each time.
     """
 
     def __init__(self, step: TrainingStep):
@@ -49,10 +50,12 @@ class Monitor:
         if self._reference is None:
             return {}
         grid, truth = self._reference
+        problem = self._step.loss.problem
         values = jax.vmap(self._step.network(state.params))(grid).reshape(len(grid), -1)
+        seen = problem.observables(dict(zip(problem.fields, values.T, strict=True)))
         return {
-            f"error/{name}": jnp.linalg.norm(values[:, i] - u) / jnp.linalg.norm(u)
-            for i, (name, u) in enumerate(truth.items())
+            f"error/{name}": jnp.linalg.norm(seen[name] - u) / jnp.linalg.norm(u)
+            for name, u in truth.items()
         }
 
     def compile(self, state: TrainingState) -> None:
@@ -73,5 +76,6 @@ def _thinned_reference(problem, dtype):
     points = grid.reshape(-1, len(reference.axes))
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(points), min(len(points), MAX_ERROR_POINTS), replace=False)
-    truth = {n: jnp.asarray(v.ravel()[chosen], dtype) for n, v in reference.values.items()}
+    seen = problem.observables({n: v.ravel()[chosen] for n, v in reference.values.items()})
+    truth = {name: jnp.asarray(value, dtype) for name, value in seen.items()}
     return jnp.asarray(points[chosen], dtype), truth

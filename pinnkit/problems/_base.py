@@ -6,9 +6,10 @@ import abc
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from pinnkit.derivatives import Field
 from pinnkit.recipes import Recipe
@@ -31,6 +32,21 @@ class Condition:
     name: str
     at: Mapping[str, tuple[float, ...]]
     residual: Callable[[Field, jax.Array], jax.Array] = field(repr=False)
+
+
+def starts_from(state: Callable[[jax.Array], jax.Array], t: float = 0.0) -> Condition:
+    """The condition "initial": at time t the fields are those of a given state.
+
+    Args:
+        state: maps a point of shape (d,) to the fields, shape (n_fields,), or () for one field.
+        t: the first time of the domain.
+    """
+
+    def initial(field, point):
+        given = state(point)
+        return jnp.reshape(field(point), jnp.shape(given)) - given
+
+    return Condition("initial", {"t": (t,)}, initial)
 
 
 class Problem(abc.ABC):
@@ -79,6 +95,14 @@ class Problem(abc.ABC):
             f"{type(self).__name__} has no reference solution: define "
             "`reference(self) -> pinnkit.Reference` to have errors measured"
         )
+
+    def observables(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What is compared with the reference: functions of the fields, by default the fields.
+
+        Args:
+            values: arrays of one shape by field, of a prediction or of the reference.
+        """
+        return {name: values[name] for name in self.fields}
 
     def impose(self, point: jax.Array, output: jax.Array) -> jax.Array:
         """A network output of shape (n_fields,) changed so that hard conditions hold exactly."""

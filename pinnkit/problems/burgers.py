@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from pinnkit import references
 from pinnkit.derivatives import partials
-from pinnkit.problems._base import Condition, Problem, positive
+from pinnkit.problems._base import Problem, positive, starts_from
 from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
 
@@ -54,11 +54,7 @@ class Burgers(Problem):
         return -jnp.sin(jnp.pi * x)
 
     def conditions(self):
-        def initial(field, point):
-            (u,) = partials(field, point, "u")
-            return u - self.initial(point)
-
-        return (Condition("initial", {"t": (0.0,)}, initial),)
+        return (starts_from(self.initial),)
 
     def impose(self, point, output):
         t, _ = point

@@ -4,6 +4,9 @@ Every file carries the version and parameters it was computed for and a checksum
 arrays. A file that is broken, stale or unreadable is computed again. Files are written under a
 temporary name and renamed, under a lock, so that processes that ask at once share one
 computation. The folder is the user's cache folder, or the environment variable PINNKIT_CACHE.
+
+The slow references come with the package, in files of the same form whose values are rounded to
+integers; `python tools/references.py ship NAME` writes them.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ from platformdirs import user_cache_dir
 from pinnkit.references._reference import Reference
 from pinnkit.storage import replacing
 
+FORMAT = 2
 LOCK_SECONDS = 3600
+SHIPPED = Path(__file__).parent / "data"
 
 
 class BrokenCache(ValueError):
@@ -51,19 +56,14 @@ def cached(
     Returns:
         The reference. If it cannot be stored (read-only folder, full disk) a warning says so.
     """
-    request = json.dumps({"name": name, "version": version, **parameters}, sort_keys=True)
-    digest = hashlib.sha256(request.encode()).hexdigest()[:16]
-    path = cache_folder() / f"{name}-{digest}.npz"
+    asked = {"format": FORMAT, "name": name, "version": version, **parameters}
+    request = json.dumps(asked, sort_keys=True)
+    if (reference := _usable(path_in(SHIPPED, request), request)) is not None:
+        return reference
+    path = path_in(cache_folder(), request)
     with _lock(path):
-        if path.exists():
-            try:
-                return read(path, request)
-            except (BrokenCache, OSError) as problem:
-                warnings.warn(
-                    f"the cached reference {path.name} cannot be used ({problem}): it is "
-                    "computed again",
-                    stacklevel=2,
-                )
+        if (reference := _usable(path, request)) is not None:
+            return reference
         reference = compute()
         try:
             write(path, request, reference)
@@ -75,6 +75,25 @@ def cached(
                 stacklevel=2,
             )
         return reference
+
+
+def path_in(folder: Path, request: str) -> Path:
+    """The file of a request in a folder of references."""
+    digest = hashlib.sha256(request.encode()).hexdigest()[:16]
+    return folder / f"{json.loads(request)['name']}-{digest}.npz"
+
+
+def _usable(path: Path, request: str) -> Reference | None:
+    if not path.exists():
+        return None
+    try:
+        return read(path, request)
+    except (BrokenCache, OSError) as problem:
+        warnings.warn(
+            f"the stored reference {path.name} cannot be used ({problem}): it is computed again",
+            stacklevel=3,
+        )
+        return None
 
 
 def read(path: Path, request: str) -> Reference:
@@ -99,27 +118,37 @@ def read(path: Path, request: str) -> Reference:
         with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
             return Reference(
                 axes={n: arrays[f"axes/{n}"] for n in header["axes"]},
-                values={n: arrays[f"values/{n}"] for n in header["values"]},
+                values={n: _expand(arrays[f"values/{n}"], s) for n, s in header["values"].items()},
                 **header["facts"],
             )
     except Exception as error:
         raise BrokenCache(f"it is no reference: {error}") from error
 
 
-def write(path: Path, request: str, reference: Reference) -> None:
-    """Store a reference: all of it or, if that fails, nothing."""
+def write(path: Path, request: str, reference: Reference, rounding: float = 0.0) -> None:
+    """Store a reference: all of it or, if that fails, nothing.
+
+    Args:
+        path: of the file.
+        request: name, version and parameters, as `cached` writes them.
+        reference: what is stored.
+        rounding: if positive, values are rounded to multiples of this fraction of their root
+            mean square, which lets them be compressed well.
+    """
     buffer = io.BytesIO()
+    sizes = {n: float(np.sqrt(np.mean(v**2))) for n, v in reference.values.items()}
+    unit = {n: rounding * size for n, size in sizes.items()}
     np.savez_compressed(
         buffer,
         **{f"axes/{n}": a for n, a in reference.axes.items()},
-        **{f"values/{n}": v for n, v in reference.values.items()},
+        **{f"values/{n}": _compact(v, unit[n]) for n, v in reference.values.items()},
     )
     payload = buffer.getvalue()
     header = {
         "request": request,
         "sha256": hashlib.sha256(payload).hexdigest(),
         "axes": list(reference.axes),
-        "values": list(reference.values),
+        "values": unit,
         "facts": {
             "error_estimate": float(reference.error_estimate),
             "method": reference.method,
@@ -132,6 +161,19 @@ def write(path: Path, request: str, reference: Reference) -> None:
         np.savez(
             file, header=np.array(json.dumps(header)), payload=np.frombuffer(payload, np.uint8)
         )
+
+
+def _compact(values: np.ndarray, unit: float) -> np.ndarray:
+    """Differences along the last axis of the values in integer multiples of the unit."""
+    if not unit:
+        return values
+    steps = np.diff(np.rint(values / unit).astype(np.int64), axis=-1, prepend=0)
+    smallest = np.promote_types(np.min_scalar_type(steps.min()), np.min_scalar_type(steps.max()))
+    return steps.astype(smallest)
+
+
+def _expand(stored: np.ndarray, unit: float) -> np.ndarray:
+    return np.cumsum(stored, axis=-1, dtype=np.int64) * unit if unit else stored
 
 
 def _lock(path: Path):

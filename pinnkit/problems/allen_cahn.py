@@ -1,0 +1,69 @@
+"""The Allen-Cahn equation: two phases, u = -1 and u = 1, with thin layers between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+
+from pinnkit import references
+from pinnkit.derivatives import partials
+from pinnkit.problems._base import Problem, positive, starts_from
+from pinnkit.recipes import presets_1d
+from pinnkit.weighting import CausalWeights
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllenCahn(Problem):
+    """u_t = eps u_xx + k (u - u^3) on t in [0, 1], x in [-1, 1], periodic in x.
+
+    It starts from u(0, x) = x^2 cos(pi x).
+
+    Args:
+        diffusion: eps > 0, dimensionless; layers between the phases are about
+            sqrt(2 eps / k) wide.
+        reaction: k > 0, the rate at which u tends to -1 or 1.
+
+    Notes:
+        The periodic extension of the initial state has a kink at x = +-1, which diffusion smooths
+        at once. A hard initial condition u_0 + t N keeps the kink for all times, so it cannot be
+        exact there.
+
+    Reference:
+        Fourier-ETDRK4 from exact initial coefficients, see `pinnkit.references.allen_cahn`.
+
+    Raises:
+        ValueError: a coefficient is not positive and finite.
+    """
+
+    diffusion: float = 1e-4
+    reaction: float = 5.0
+
+    coordinates = ("t", "x")
+    domain = {"t": (0.0, 1.0), "x": (-1.0, 1.0)}
+    periodic = ("x",)
+    hard_terms = ("initial",)
+    presets = presets_1d({"initial": 100.0}, CausalWeights())
+
+    def __post_init__(self):
+        positive("diffusion", self.diffusion)
+        positive("reaction", self.reaction)
+        super().__post_init__()
+
+    def residual(self, field, point):
+        u, u_t, u_xx = partials(field, point, "u u_t u_xx")
+        return {"pde": u_t - self.diffusion * u_xx - self.reaction * (u - u**3)}
+
+    def initial(self, point):
+        _, x = point
+        return x**2 * jnp.cos(jnp.pi * x)
+
+    def conditions(self):
+        return (starts_from(self.initial),)
+
+    def impose(self, point, output):
+        t, _ = point
+        return self.initial(point) + t * output
+
+    def reference(self):
+        return references.allen_cahn(self.diffusion, self.reaction)
