@@ -254,6 +254,8 @@ def _power(x, exponent: float, indices) -> Series:
 def _integer_power(x, indices, *, y, **_):
     if y < 0:
         return _power(x, float(y), indices)
+    if y == 0:
+        return Series({indices[0]: jnp.ones_like(x.value)})
     result = None
     while y:
         if y & 1:

@@ -2,5 +2,6 @@
 
 from pinnkit.widgets._explorer import Explorer
 from pinnkit.widgets.residual_explorer import ResidualExplorer
+from pinnkit.widgets.resolution_explorer import ResolutionExplorer
 
-__all__ = ["Explorer", "ResidualExplorer"]
+__all__ = ["Explorer", "ResidualExplorer", "ResolutionExplorer"]
