@@ -7,7 +7,7 @@ import io
 import json
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jax
@@ -28,16 +28,18 @@ class RelativeError(dict):
     """Relative L2 error by field, beside the error estimate of the reference.
 
     Attributes:
-        reference: relative L2 error of the reference solution, by its own estimate.
+        reference: relative L2 error of the reference solution, by its own estimate; None if
+            that is unknown.
     """
 
-    def __init__(self, errors: Mapping[str, float], reference: float):
+    def __init__(self, errors: Mapping[str, float], reference: float | None):
         super().__init__(errors)
         self.reference = reference
 
     def __repr__(self) -> str:
         errors = ", ".join(f"{name}: {value:.2e}" for name, value in self.items())
-        return f"{errors} (reference: {self.reference:.1e})"
+        own = "error unknown" if self.reference is None else f"{self.reference:.1e}"
+        return f"{errors} (reference: {own})"
 
 
 @dataclass
@@ -107,18 +109,34 @@ class Run:
         return np.concatenate(batches).astype(np.float64)
 
     def relative_error(self) -> RelativeError:
-        """Relative L2 error of each field over the whole grid of the reference.
+        """Relative L2 error of each of `problem.observables` over the grid of the reference.
 
-        Warns when an error is not at least three times the reference's own: then it says
-        nothing about the network.
+        Warns when an error is not at least three times the reference's own, or when that is
+        unknown: then it may say nothing about the network.
+
+        Raises:
+            ValueError: the reference has other coordinates, in another order, or lacks a field.
         """
         reference = self.problem.reference()
-        errors = reference.relative_error(self.predict(reference.axes))
-        unresolved = [n for n, e in errors.items() if e < 3 * reference.error_estimate]
-        if unresolved:
+        if tuple(reference.axes) != self.problem.coordinates:
+            raise ValueError(
+                f"the reference has axes {tuple(reference.axes)}, the problem has coordinates "
+                f"{self.problem.coordinates}: give the reference the same, in the same order"
+            )
+        observed = self.problem.observables
+        truth = replace(reference, values=observed(reference.values))
+        errors = truth.relative_error(observed(self.predict(reference.axes)))
+        own = reference.error_estimate
+        if own is None:
+            warnings.warn(
+                "the reference's own error is unknown: what is measured may be its error and "
+                "not the network's. Compare it with a second one, see Reference.compare",
+                stacklevel=2,
+            )
+        elif unresolved := [n for n, e in errors.items() if e < 3 * own]:
             warnings.warn(
                 f"the error of {', '.join(unresolved)} is below three times the reference's own "
-                f"({reference.error_estimate:.1e}): it is not resolved",
+                f"({own:.1e}): it is not resolved",
                 stacklevel=2,
             )
         return RelativeError(errors, reference.error_estimate)

@@ -3,8 +3,11 @@
 from pinnkit.problems._base import Condition, Problem, starts_from
 from pinnkit.problems.allen_cahn import AllenCahn
 from pinnkit.problems.burgers import Burgers
+from pinnkit.problems.ginzburg_landau import GinzburgLandau
+from pinnkit.problems.gray_scott import GrayScott
 from pinnkit.problems.korteweg_de_vries import KortewegDeVries
 from pinnkit.problems.kuramoto_sivashinsky import KuramotoSivashinsky
+from pinnkit.problems.lid_driven_cavity import LidDrivenCavity
 from pinnkit.problems.wave import Wave
 
 BENCHMARKS = (
@@ -13,6 +16,9 @@ BENCHMARKS = (
     "AllenCahn",
     "KortewegDeVries",
     "KuramotoSivashinsky",
+    "GrayScott",
+    "GinzburgLandau",
+    "LidDrivenCavity",
 )
 """The problems of the course, in its order."""
 
@@ -21,8 +27,11 @@ __all__ = [
     "AllenCahn",
     "Burgers",
     "Condition",
+    "GinzburgLandau",
+    "GrayScott",
     "KortewegDeVries",
     "KuramotoSivashinsky",
+    "LidDrivenCavity",
     "Problem",
     "Wave",
     "starts_from",
