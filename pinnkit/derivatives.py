@@ -26,10 +26,12 @@ class Field:
         function: maps an array of shape (d,) to an array of shape (n_fields,), or of shape ()
             if there is one field.
         coordinates: one letter for each input, such as ("t", "x").
-        fields: the name of each output, such as ("u", "v", "p").
+        fields: the name of each output, without underscore, such as ("u", "v", "p").
 
     Raises:
-        ValueError: a coordinate is not a single letter, or a name occurs twice.
+        TypeError: coordinates or fields are no tuple of names.
+        ValueError: a coordinate is not a single letter, a field has an underscore or no name, or
+            a name occurs twice.
     """
 
     function: Callable[[jax.Array], jax.Array]
@@ -37,8 +39,15 @@ class Field:
     fields: tuple[str, ...] = ("u",)
 
     def __post_init__(self):
+        _check_names("coordinates", self.coordinates, '("t", "x")')
+        _check_names("fields", self.fields, '("u",)')
         if any(len(c) != 1 or not c.isalpha() for c in self.coordinates):
             raise ValueError(f"coordinates must be single letters, got {self.coordinates}")
+        if any("_" in f or not f for f in self.fields):
+            raise ValueError(
+                f"a field's name must have no underscore, got {self.fields}: in 'u_x' it begins "
+                "the coordinates of a derivative"
+            )
         names = self.coordinates + self.fields
         if len(set(names)) < len(names):
             raise ValueError(f"coordinates and fields must have distinct names, got {names}")
@@ -81,9 +90,13 @@ def partials(
 
     Raises:
         ValueError: unknown field, derivative or method, or a point of the wrong shape.
-        TypeError: the point is not an array of floats.
+        TypeError: the point is not an array of floats, or the names are not one string.
     """
     _check_point(field, point)
+    if not isinstance(names, str):
+        raise TypeError(
+            f"names must be one string such as 'u u_t u_xx', got {type(names).__name__}: {names!r}"
+        )
     wanted = [field.parse(name) for name in names.split()]
     if not wanted:
         raise ValueError("no derivative asked for: write names such as 'u u_t u_xx'")
@@ -135,6 +148,12 @@ def _derivative(function: Callable, axis: int) -> Callable:
         return jax.jvp(function, (point,), (direction,))[1]
 
     return derivative
+
+
+def _check_names(what: str, names: tuple[str, ...], example: str) -> None:
+    if not (isinstance(names, tuple) and names and all(isinstance(n, str) for n in names)):
+        comma = ": a tuple of one name ends in a comma" if isinstance(names, str) else ""
+        raise TypeError(f"{what} must be a tuple of names such as {example}, got {names!r}{comma}")
 
 
 def _check_point(field: Field, point: jax.Array) -> None:

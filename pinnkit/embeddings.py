@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,9 @@ class CoordinateEmbedding(nnx.Module):
         domain: interval of each coordinate, in the order of a point's entries.
         periodic: names of the periodic coordinates.
         harmonics: number of frequencies per periodic coordinate, >= 1.
+
+    Raises:
+        ValueError: harmonics is no such number, or a point of another shape is given.
     """
 
     def __init__(
@@ -33,8 +37,9 @@ class CoordinateEmbedding(nnx.Module):
         periodic: Sequence[str] = (),
         harmonics: int = 1,
     ):
-        if not isinstance(harmonics, int) or harmonics < 1:
+        if isinstance(harmonics, bool) or not isinstance(harmonics, Integral) or harmonics < 1:
             raise ValueError(f"harmonics must be an integer >= 1, got {harmonics!r}")
+        self.coordinates = tuple(domain)
         self.intervals = tuple(
             (low, high, name in periodic) for name, (low, high) in domain.items()
         )
@@ -42,6 +47,11 @@ class CoordinateEmbedding(nnx.Module):
         self.size = sum(2 * harmonics if cyclic else 1 for _, _, cyclic in self.intervals)
 
     def __call__(self, point: jax.Array) -> jax.Array:
+        if jnp.shape(point) != (len(self.intervals),):
+            raise ValueError(
+                f"a network of {self.coordinates} takes one point of shape "
+                f"({len(self.intervals)},), got {jnp.shape(point)}: batch with jax.vmap(network)"
+            )
         features = []
         for x, (low, high, cyclic) in zip(point, self.intervals, strict=True):
             if cyclic:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnkit.alignment import alignment_score
+from pinnkit.problems._checks import check_reference
 from pinnkit.training_step import TrainingState, TrainingStep
 
 MAX_ERROR_POINTS = 2000
@@ -72,6 +73,7 @@ def _thinned_reference(problem, dtype):
         reference = problem.reference()
     except NotImplementedError:
         return None
+    check_reference(problem, reference)
     grid = np.stack(np.meshgrid(*reference.axes.values(), indexing="ij"), axis=-1)
     points = grid.reshape(-1, len(reference.axes))
     rng = np.random.default_rng(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from numbers import Integral
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,7 @@ from flax import nnx
 
 from pinnkit.embeddings import CoordinateEmbedding, RandomFourierFeatures
 from pinnkit.precision import precision
-
-if TYPE_CHECKING:
-    from pinnkit.problems import Problem
+from pinnkit.problems import Problem
 
 ACTIVATIONS: dict[str, Callable] = {"tanh": jnp.tanh, "swish": jax.nn.silu, "sin": jnp.sin}
 
@@ -183,15 +181,31 @@ def network(
         these options, so that a run with it can be saved and loaded again.
 
     Raises:
-        ValueError: an unknown name or a size that is not positive.
+        TypeError: the problem is none, for example a class.
+        ValueError: an unknown name or a size that is not positive; hard conditions that the
+            problem does not have; a problem whose names or domain are wrong.
     """
-    options = {k: v for k, v in locals().items() if k != "problem"}
+    _check_problem(problem, hard)
+    width, depth = _integer("width", width, 1), _integer("depth", depth, 1)
+    harmonics = _integer("harmonics", harmonics, 1)
+    fourier_features = _integer("fourier_features", fourier_features, 0)
+    seed = _integer("seed", seed, 0)
+    options = {
+        "kind": kind,
+        "width": width,
+        "depth": depth,
+        "activation": activation,
+        "harmonics": harmonics,
+        "fourier_features": fourier_features,
+        "fourier_scale": float(fourier_scale),
+        "factorized": bool(factorized),
+        "hard": bool(hard),
+        "dtype": dtype,
+        "seed": seed,
+    }
     _one_of("architecture", kind, ARCHITECTURES)
     _one_of("activation", activation, ACTIVATIONS)
     _one_of("dtype", dtype, ("float32", "float64"))
-    for name, value in (("width", width), ("depth", depth)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
     with precision(dtype):
         rngs = nnx.Rngs(seed)
         embedding = CoordinateEmbedding(
@@ -233,6 +247,29 @@ def check_network(problem: Problem, module: Callable[[jax.Array], jax.Array], dt
             f"the network must return one value for each field {problem.fields}, shape ({n},), "
             f"but returns shape {output.shape}"
         )
+
+
+def _check_problem(problem: Problem, hard: bool) -> None:
+    if not isinstance(problem, Problem):
+        is_class = isinstance(problem, type)
+        got = f"the class {problem.__name__}" if is_class else type(problem).__name__
+        raise TypeError(
+            f"problem must be a problem, for example pinnkit.problems.Burgers(), got {got}"
+        )
+    problem.check()
+    if hard and (type(problem).impose is Problem.impose or not problem.hard_terms):
+        raise ValueError(
+            f"hard=True needs conditions that {type(problem).__name__} imposes: define "
+            "`impose(self, point, output)` and name the conditions that it satisfies in "
+            '`hard_terms`, for example hard_terms = ("initial",)'
+        )
+
+
+def _integer(name: str, value: int, least: int) -> int:
+    """The value as a plain int, whichever integer type it had."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+    return int(value)
 
 
 def _one_of(what: str, name: str, known) -> None:

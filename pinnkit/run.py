@@ -19,6 +19,7 @@ from pinnkit.description import check_same, describe, plain, restore_network, re
 from pinnkit.history import History
 from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Problem
+from pinnkit.problems._checks import check_reference
 from pinnkit.storage import from_numpy, replacing, to_numpy
 
 EVALUATION_BATCH = 8192
@@ -118,11 +119,7 @@ class Run:
             ValueError: the reference has other coordinates, in another order, or lacks a field.
         """
         reference = self.problem.reference()
-        if tuple(reference.axes) != self.problem.coordinates:
-            raise ValueError(
-                f"the reference has axes {tuple(reference.axes)}, the problem has coordinates "
-                f"{self.problem.coordinates}: give the reference the same, in the same order"
-            )
+        check_reference(self.problem, reference)
         observed = self.problem.observables
         truth = replace(reference, values=observed(reference.values))
         errors = truth.relative_error(observed(self.predict(reference.axes)))

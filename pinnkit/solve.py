@@ -28,9 +28,21 @@ def recipe(problem: Problem, preset: str = "laptop") -> Recipe:
     """The problem's own recipe.
 
     Raises:
-        ValueError: the problem has no such preset.
+        TypeError: the preset is no recipe.
+        ValueError: the problem has no such preset, or none at all.
     """
-    return problem.presets[_known(preset, problem.presets)]
+    if not problem.presets:
+        raise ValueError(
+            f"{type(problem).__name__} has no presets: train it with pinnkit.fit(problem, "
+            "pinnkit.network(problem), pinnkit.soap(3e-3), steps=2000), or define `presets`, "
+            "recipes by name"
+        )
+    chosen = problem.presets[_known(preset, problem.presets)]
+    if not isinstance(chosen, Recipe):
+        raise TypeError(
+            f"the preset {preset!r} must be a pinnkit.recipes.Recipe, got {type(chosen).__name__}"
+        )
+    return chosen
 
 
 def solve(
@@ -74,6 +86,5 @@ def solve(
 
 def _known(name: str, known, what: str = "preset") -> str:
     if name not in known:
-        available = ", ".join(known) or "none is defined"
-        raise ValueError(f"unknown {what} {name!r}: expected one of: {available}")
+        raise ValueError(f"unknown {what} {name!r}: expected one of: {', '.join(known)}")
     return name

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
-from pinnkit.derivatives import Field
 from pinnkit.problems import Problem
+from pinnkit.problems._checks import check_conditions
 from pinnkit.weighting import CausalWeights, check_weights
 
 Points = Mapping[str, jax.Array]
@@ -45,15 +45,57 @@ def residuals(
 
 def term_names(problem: Problem, skip=()) -> tuple[str, ...]:
     """Names of the loss terms, those of the equation first."""
-    d, n = len(problem.coordinates), len(problem.fields)
-
-    def equation(point):
-        zero = Field(lambda p: jnp.zeros((n,)) * p[0], problem.coordinates, problem.fields)
-        return problem.residual(zero, point)
-
-    equations = jax.eval_shape(equation, jax.ShapeDtypeStruct((d,), jnp.float32))
+    equations = _trace(problem, problem.residual)
     conditions = [c.name for c in problem.conditions() if c.name not in skip]
     return (*equations, *conditions)
+
+
+def check_terms(problem: Problem) -> None:
+    """Evaluate every residual once, without numbers, so that mistakes are found before training.
+
+    Raises:
+        TypeError: a residual is not what it must be, or uses NumPy.
+        ValueError: a condition is called like a term of the equation.
+    """
+    problem.check()
+    conditions = check_conditions(problem)
+    equations = _trace(problem, problem.residual)
+    if not isinstance(equations, dict) or not equations:
+        raise TypeError(
+            "`residual` must return its loss terms by name, for example "
+            f'{{"pde": u_t - u_xx}}, got {_kind(equations)}'
+        )
+    found = {f"the term {name!r} of `residual`": value for name, value in equations.items()}
+    for condition in conditions:
+        if condition.name in equations:
+            raise ValueError(
+                f"a condition is called {condition.name!r}, like a term of the equation: "
+                "give it another name"
+            )
+        found[f"condition {condition.name!r}"] = _trace(problem, condition.residual)
+    for where, value in found.items():
+        if not isinstance(value, jax.ShapeDtypeStruct):
+            raise TypeError(f"{where} must be an array, zero where it holds, got {_kind(value)}")
+
+
+def _trace(problem: Problem, residual: Callable):
+    """What a residual returns at one point, its arrays as shapes and dtypes."""
+    n = len(problem.fields)
+    zero = problem.field(lambda p: jnp.zeros((n,)) * p[0])
+    point = jax.ShapeDtypeStruct((len(problem.coordinates),), jnp.float32)
+    try:
+        return jax.eval_shape(lambda p: residual(zero, p), point)
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        error.add_note(
+            "Residuals are compiled: write them with jax.numpy (jnp.sin), not with NumPy or "
+            "math, and choose between values with jnp.where, not with if."
+        )
+        raise
+
+
+def _kind(value) -> str:
+    is_array = isinstance(value, jax.ShapeDtypeStruct)
+    return f"an array of shape {value.shape}" if is_array else f"{value!r}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +110,7 @@ class Loss:
 
     Raises:
         ValueError: a weight names no term or is not positive; causal weights without time.
+        TypeError, ValueError: the problem is not well-defined, see `check_terms`.
     """
 
     problem: Problem
@@ -76,6 +119,7 @@ class Loss:
     skip: tuple[str, ...] = ()
 
     def __post_init__(self):
+        check_terms(self.problem)
         check_weights(self.problem, self.weights, self.terms)
         if self.causal is not None and "t" not in self.problem.coordinates:
             raise ValueError("causal weights need a coordinate 't'")

@@ -159,6 +159,11 @@ TABLE = {
         ValueError,
         "unknown field 'v' in 'v_xx': fields are",
     ),
+    "a list of derivatives": (
+        lambda _: pinnkit.partials(PROBLEM.field(network()), POINT, ["u", "u_x"]),
+        TypeError,
+        r"names must be one string such as 'u u_t u_xx', got list: \['u', 'u_x'\]",
+    ),
     "unknown loss term": (
         lambda _: fit(weights={"momentum": 1.0}),
         ValueError,
@@ -220,6 +225,21 @@ TABLE = {
         lambda _: fit(module=network(Plane())),
         ValueError,
         r"the network cannot be applied to a point of shape \(2,\), that is \('t', 'x'\)",
+    ),
+    "network of a class": (
+        lambda _: pinnkit.network(Burgers),
+        TypeError,
+        r"problem must be a problem, for example .*Burgers\(\), got the class Burgers",
+    ),
+    "network at a point of three coordinates": (
+        lambda _: network()(jnp.zeros(3)),
+        ValueError,
+        r"a network of \('t', 'x'\) takes one point of shape \(2,\), got \(3,\): batch with",
+    ),
+    "seed of a network that is no integer": (
+        lambda _: network(seed="0"),
+        ValueError,
+        "seed must be an integer >= 0, got '0'",
     ),
     "network with two outputs": (
         lambda _: fit(module=network(Two())),

@@ -128,6 +128,12 @@ def test_unknown_names(names, message):
         partials(Field(lambda p: p[0], ("t", "x")), jnp.zeros(2), names)
 
 
+@pytest.mark.parametrize("names", [["u", "u_x"], ("u",), b"u", None])
+def test_names_are_one_string(names):
+    with pytest.raises(TypeError, match="names must be one string such as 'u u_t u_xx', got "):
+        partials(Field(lambda p: p[0], ("t", "x")), jnp.zeros(2), names)
+
+
 def test_wrong_points():
     field = Field(lambda p: p[0], ("t", "x"))
     with pytest.raises(TypeError, match="array of floats, got int32"):
@@ -150,5 +156,12 @@ def test_field_names_are_checked():
         Field(lambda p: p[0], ("time", "x"))
     with pytest.raises(ValueError, match="distinct"):
         Field(lambda p: p[0], ("t", "x"), ("x",))
+    with pytest.raises(ValueError, match=r"no underscore, got \('u_1',\)"):
+        Field(lambda p: p[0], ("t", "x"), ("u_1",))
+    for coordinates in ("tx", ["t", "x"], ()):
+        with pytest.raises(TypeError, match="coordinates must be a tuple of names such as"):
+            Field(lambda p: p[0], coordinates)
+    with pytest.raises(TypeError, match="fields must be .*, got 'u': a tuple of one name ends in"):
+        Field(lambda p: p[0], ("t", "x"), ("u"))
     with pytest.raises(ValueError, match="one field"):
         along(Field(lambda p: p, ("t", "x"), ("u", "v")), jnp.zeros(2), "x", 1)

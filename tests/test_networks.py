@@ -79,6 +79,9 @@ def test_hard_conditions_hold_exactly(problem):
         ({"dtype": "float16"}, "unknown dtype 'float16'"),
         ({"width": 0}, "width must be an integer >= 1, got 0"),
         ({"depth": 1.5}, "depth must be an integer >= 1, got 1.5"),
+        ({"width": True}, "width must be an integer >= 1, got True"),
+        ({"seed": 0.5}, "seed must be an integer >= 0, got 0.5"),
+        ({"fourier_features": -2}, "fourier_features must be an integer >= 0, got -2"),
         ({"harmonics": 0}, "harmonics must be an integer >= 1"),
         ({"fourier_features": 7}, "must be even"),
         ({"fourier_features": 8, "fourier_scale": -1.0}, "scale of Fourier features"),
@@ -87,6 +90,34 @@ def test_hard_conditions_hold_exactly(problem):
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         pinnkit.network(Burgers(), **options)
+
+
+def test_numbers_may_be_numpys(tmp_path):
+    """Those that a loop over an array gives; the network is saved and loaded all the same."""
+    sizes = {"width": 8, "depth": 1, "harmonics": 2, "fourier_features": 4, "seed": 3}
+    plain = pinnkit.network(Burgers(), fourier_scale=2.0, **sizes)
+    numpys = {name: np.int64(size) for name, size in sizes.items()}
+    module = pinnkit.network(Burgers(), fourier_scale=np.float32(2), hard=np.False_, **numpys)
+    assert module.spec == plain.spec
+    assert module(POINT) == plain(POINT)
+    path = pinnkit.Run(Burgers(), module).save(tmp_path / "run")
+    assert pinnkit.load(path).network(POINT) == plain(POINT)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("fourier_features", [0, 8])
+@pytest.mark.parametrize("shape", [(3,), (1,), (), (5, 2)])
+def test_points_of_another_shape(kind, fourier_features, shape):
+    network = pinnkit.network(Wave(), kind, width=8, depth=1, fourier_features=fourier_features)
+    expected = r"\('t', 'x'\) takes one point of shape \(2,\), got \(.*\): batch with jax.vmap"
+    with pytest.raises(ValueError, match=expected):
+        network(jnp.zeros(shape))
+
+
+@pytest.mark.parametrize("problem", [Burgers, "Burgers", None])
+def test_what_is_no_problem(problem):
+    with pytest.raises(TypeError, match=r"problem must be a problem, .*Burgers\(\), got"):
+        pinnkit.network(problem)
 
 
 def test_networks_that_do_not_fit_the_problem():

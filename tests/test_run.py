@@ -8,6 +8,7 @@ import pickle
 import signal
 import stat
 import threading
+import warnings
 import zipfile
 from dataclasses import dataclass
 
@@ -249,6 +250,22 @@ def test_rows_must_agree():
     assert list(rows["step"]) == [0]
     with pytest.raises(KeyError, match="no column 'los': the history has step, loss"):
         rows["los"]
+
+
+@pytest.mark.parametrize("error", [None, 1e-12, 10.0])
+def test_an_error_says_how_far_the_reference_is_to_be_trusted(error):
+    axes = {"t": np.linspace(0, 1, 3), "x": np.linspace(0, 1, 4)}
+    reference = pinnkit.Reference(axes, {"u": np.ones((3, 4))}, error, "m", "s")
+    run = a_run(type("Measured", (Heat,), {"reference": lambda self: reference})())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = run.relative_error()
+    said = " ".join(str(w.message) for w in caught)
+    assert ("the reference's own error is unknown" in said) == (error is None)
+    assert ("it is not resolved" in said) == (error == 10.0)
+    assert found.reference == error
+    shown = {None: "error unknown", 1e-12: "1.0e-12", 10.0: "1.0e+01"}[error]
+    assert repr(found).endswith(f"(reference: {shown})")
 
 
 def press():

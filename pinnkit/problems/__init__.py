@@ -1,6 +1,7 @@
 """Benchmark problems, one class a file; `Problem` and `Condition` to define your own."""
 
-from pinnkit.problems._base import Condition, Problem, starts_from
+from pinnkit.problems._base import Problem
+from pinnkit.problems._condition import Condition, starts_from
 from pinnkit.problems.allen_cahn import AllenCahn
 from pinnkit.problems.burgers import Burgers
 from pinnkit.problems.ginzburg_landau import GinzburgLandau

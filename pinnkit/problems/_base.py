@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import abc
-import math
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 
 from pinnkit.derivatives import Field
+from pinnkit.problems._checks import DECLARED, check_domain
+from pinnkit.problems._condition import Condition
 from pinnkit.recipes import Recipe
 
 if TYPE_CHECKING:
     from pinnkit.references import Reference
-
-
-@dataclass(frozen=True)
-class Condition:
-    """An initial or boundary condition: a residual that must vanish on some faces of the domain.
-
-    Args:
-        name: the loss term it belongs to, such as "initial".
-        at: the coordinate that is held fixed and the values it takes, for example
-            {"t": (0.0,)} or, for both ends of an interval, {"x": (0.0, 1.0)}.
-        residual: maps (field, point) to a scalar or a vector, zero where the condition holds.
-    """
-
-    name: str
-    at: Mapping[str, tuple[float, ...]]
-    residual: Callable[[Field, jax.Array], jax.Array] = field(repr=False)
-
-
-def starts_from(state: Callable[[jax.Array], jax.Array], t: float = 0.0) -> Condition:
-    """The condition "initial": at time t the fields are those of a given state.
-
-    Args:
-        state: maps a point of shape (d,) to the fields, shape (n_fields,), or () for one field.
-        t: the first time of the domain.
-    """
-
-    def initial(field, point):
-        given = state(point)
-        return jnp.reshape(field(point), jnp.shape(given)) - given
-
-    return Condition("initial", {"t": (t,)}, initial)
 
 
 class Problem(abc.ABC):
@@ -66,20 +35,42 @@ class Problem(abc.ABC):
     periodic: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Recipe]] = {}
 
-    def __post_init__(self):
-        if set(self.domain) != set(self.coordinates):
-            raise ValueError(
-                f"domain must name the coordinates {self.coordinates}, got {tuple(self.domain)}"
-            )
-        for name, (low, high) in self.domain.items():
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(
-                    f"the domain is empty or not finite along '{name}': got [{low}, {high}], "
-                    "expected low < high"
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        for name, kind in inspect.get_annotations(cls).items():
+            shared = name in DECLARED and "ClassVar" not in str(kind)
+            if shared and isinstance(vars(cls).get(name), dict | list | set):
+                raise TypeError(
+                    f"{cls.__name__}.{name} belongs to the class: write `{name} = ...` without an "
+                    "annotation, which would make it a parameter"
                 )
+
+    def __post_init__(self):
+        self.check()
+
+    def check(self) -> None:
+        """Check what the class declares, as `pinnkit.network` and `pinnkit.fit` do.
+
+        Raises:
+            TypeError: something is missing or of the wrong kind.
+            ValueError: names, the domain or the hard terms do not fit together.
+        """
+        for name, example in DECLARED.items():
+            if not hasattr(self, name):
+                raise TypeError(
+                    f"{type(self).__name__} lacks `{name}`: write in the class, for example, "
+                    f"{name} = {example}"
+                )
+        self.field(lambda point: point)
+        check_domain(self.domain, self.coordinates)
         unknown = set(self.periodic) - set(self.coordinates)
         if unknown:
             raise ValueError(f"periodic names {unknown}, not among {self.coordinates}")
+        if isinstance(self.hard_terms, str):
+            raise TypeError(
+                f"hard_terms must be a tuple of names, got {self.hard_terms!r}: a tuple of one "
+                f"name ends in a comma, ({self.hard_terms!r},)"
+            )
 
     @abc.abstractmethod
     def residual(self, field: Field, point: jax.Array) -> dict[str, jax.Array]:
@@ -101,7 +92,16 @@ class Problem(abc.ABC):
 
         Args:
             values: arrays of one shape by field, of a prediction or of the reference.
+
+        Raises:
+            ValueError: a field is missing.
         """
+        missing = [name for name in self.fields if name not in values]
+        if missing:
+            raise ValueError(
+                f"the reference lacks the fields {missing}, it has {[*values]}: define "
+                "`observables(self, values)` if other quantities are to be compared"
+            )
         return {name: values[name] for name in self.fields}
 
     def impose(self, point: jax.Array, output: jax.Array) -> jax.Array:
@@ -117,9 +117,3 @@ class Problem(abc.ABC):
     def field(self, function: Callable[[jax.Array], jax.Array]) -> Field:
         """Give a function of a point this problem's coordinate and field names."""
         return Field(function, self.coordinates, self.fields)
-
-
-def positive(name: str, value: float) -> None:
-    """Raise ValueError unless a physical parameter is positive and finite."""
-    if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")

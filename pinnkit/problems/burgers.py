@@ -9,7 +9,9 @@ import jax.numpy as jnp
 
 from pinnkit import references
 from pinnkit.derivatives import partials
-from pinnkit.problems._base import Problem, positive, starts_from
+from pinnkit.problems._base import Problem
+from pinnkit.problems._checks import positive
+from pinnkit.problems._condition import starts_from
 from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
 

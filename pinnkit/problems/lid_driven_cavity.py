@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 
 from pinnkit.derivatives import partials
-from pinnkit.problems._base import Condition, Problem
+from pinnkit.problems._base import Problem
+from pinnkit.problems._condition import Condition
 from pinnkit.recipes import Recipe, soap_and_adam
 from pinnkit.references.lid_driven_cavity import check_reynolds, lid_driven_cavity
 from pinnkit.sampling import UniformSampler

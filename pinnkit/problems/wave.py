@@ -8,7 +8,9 @@ import jax.numpy as jnp
 
 from pinnkit import references
 from pinnkit.derivatives import partials
-from pinnkit.problems._base import Condition, Problem, positive
+from pinnkit.problems._base import Problem
+from pinnkit.problems._checks import positive
+from pinnkit.problems._condition import Condition
 from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
 

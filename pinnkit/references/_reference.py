@@ -112,7 +112,7 @@ class Reference:
         theirs = {n: other.values[n].transpose(order) for n in fields}
         for i, name in enumerate(self.axes):
             theirs = {n: _resample(v, other.axes[name], points[name], i) for n, v in theirs.items()}
-        coincide = all(np.isin(p, other.axes[name]).all() for name, p in points.items())
+        coincide = all(_coincide(p, other.axes[name]) is not None for name, p in points.items())
         return Comparison(
             axes=points,
             differences={n: theirs[n] - mine[n] for n in fields},
@@ -243,10 +243,17 @@ def _inside(name: str, points: np.ndarray, axis: np.ndarray) -> np.ndarray:
     return inside
 
 
+def _coincide(points: np.ndarray, axis: np.ndarray) -> np.ndarray | None:
+    """Where on the axis the points are, to rounding; None if one is not there."""
+    nearest = np.searchsorted((axis[1:] + axis[:-1]) / 2, points)
+    same = np.abs(axis[nearest] - points) <= 1e-12 * (axis[-1] - axis[0])
+    return nearest if same.all() else None
+
+
 def _resample(values: np.ndarray, axis: np.ndarray, points: np.ndarray, i: int) -> np.ndarray:
     """Values along their axis number i, moved to other points."""
-    if np.isin(points, axis).all():
-        return values.take(np.searchsorted(axis, points), axis=i)
+    if (same := _coincide(points, axis)) is not None:
+        return values.take(same, axis=i)
     spline = make_interp_spline(axis, values, k=min(3, len(axis) - 1), axis=i)
     return spline(np.clip(points, axis[0], axis[-1]))
 

@@ -241,6 +241,9 @@ def test_grids_that_coincide_are_compared_exactly():
     assert found.verdict == "they agree within their error estimates"
     finer = np.linspace(-1, 1, 9)  # every other point is one of X
     assert not a.compare(reference({"t": T, "x": finer}, u=np.add.outer(T, finer**3))).interpolated
+    rounded = T * (1 + 1e-15)  # as two ways to divide an interval differ
+    same = a.compare(reference({"t": rounded, "x": X}, u=U))
+    assert same.relative == {"u": 0.0} and not same.interpolated
 
 
 def test_cubics_are_interpolated_exactly_in_the_common_part_and_any_order():
