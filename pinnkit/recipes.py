@@ -57,11 +57,11 @@ def soap_and_adam(peak: float) -> dict[str, Callable[[int], optax.GradientTransf
     }
 
 
-def presets_1d(weights: Mapping[str, float], causal: CausalWeights) -> dict[str, Recipe]:
-    """The three presets of a problem in time and one dimension of space.
+def presets(weights: Mapping[str, float], causal: CausalWeights | None = None) -> dict[str, Recipe]:
+    """The three presets of a problem, which differ in size only.
 
-    "test" takes seconds and learns little; "laptop" takes about a minute on two CPU cores; "gpu"
-    has the network and the batch of the published runs (arXiv 2502.00604).
+    "test" takes seconds and learns little; "laptop" takes minutes on two CPU cores; "gpu" has the
+    network and the batch of the published runs (arXiv 2502.00604).
     """
     common = {"optimizers": soap_and_adam(3e-3), "weights": weights, "causal": causal}
     return {

@@ -8,12 +8,13 @@ import pytest
 from flax import nnx
 
 import pinnkit
-from pinnkit.problems import Burgers, Wave
+from pinnkit import problems
+from pinnkit.problems import Burgers
 from pinnkit.recipes import soap_and_adam, warm_up_then_cosine
 from pinnkit.terms import Loss
 from pinnkit.training_step import TrainingStep
 
-PROBLEMS = [Burgers(), Wave()]
+PROBLEMS = [getattr(problems, name)() for name in problems.BENCHMARKS]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: type(p).__name__)

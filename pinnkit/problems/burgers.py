@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from pinnkit import references
+from pinnkit import recipes, references
 from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._checks import positive
 from pinnkit.problems._condition import starts_from
-from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
 
 
@@ -41,7 +40,7 @@ class Burgers(Problem):
     domain = {"t": (0.0, 1.0), "x": (-1.0, 1.0)}
     periodic = ("x",)
     hard_terms = ("initial",)
-    presets = presets_1d({"initial": 100.0}, CausalWeights())
+    presets = recipes.presets({"initial": 100.0}, CausalWeights())
 
     def __post_init__(self):
         positive("viscosity", self.viscosity)

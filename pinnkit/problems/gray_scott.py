@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from pinnkit import references
+from pinnkit import recipes, references
 from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._checks import positive
 from pinnkit.problems._condition import starts_from
-from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
 
 
@@ -51,7 +50,7 @@ class GrayScott(Problem):
     domain = {"t": (0.0, 2.0), "x": (-1.0, 1.0), "y": (-1.0, 1.0)}
     periodic = ("x", "y")
     hard_terms = ("initial",)
-    presets = presets_1d({"initial": 100.0}, CausalWeights())
+    presets = recipes.presets({"initial": 100.0}, CausalWeights())
 
     def __post_init__(self):
         for name in ("diffusion_u", "diffusion_v", "feed", "kill", "reaction"):

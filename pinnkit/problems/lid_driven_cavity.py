@@ -6,17 +6,11 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
+from pinnkit import recipes
 from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._condition import Condition
-from pinnkit.recipes import Recipe, soap_and_adam
 from pinnkit.references.lid_driven_cavity import check_reynolds, lid_driven_cavity
-from pinnkit.sampling import UniformSampler
-
-COMMON = {
-    "optimizers": soap_and_adam(3e-3),
-    "weights": {"lid": 10.0, "sides": 10.0, "bottom": 10.0},
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,33 +42,7 @@ class LidDrivenCavity(Problem):
     coordinates = ("x", "y")
     fields = ("u", "v", "p")
     domain = {"x": (0.0, 1.0), "y": (0.0, 1.0)}
-    presets = {
-        "test": Recipe(
-            steps=300,
-            network={"width": 16, "depth": 2},
-            points=UniformSampler(interior=256, condition=64),
-            **COMMON,
-        ),
-        "laptop": Recipe(
-            steps=20_000,
-            network={"width": 64, "depth": 4},
-            points=UniformSampler(interior=1024, condition=128),
-            **COMMON,
-        ),
-        "gpu": Recipe(
-            steps=100_000,
-            network={
-                "kind": "PirateNet",
-                "width": 256,
-                "depth": 3,
-                "fourier_features": 256,
-                "fourier_scale": 2.0,
-                "factorized": True,
-            },
-            points=UniformSampler(interior=8192, condition=512),
-            **COMMON,
-        ),
-    }
+    presets = recipes.presets({"lid": 10.0, "sides": 10.0, "bottom": 10.0})
 
     def __post_init__(self):
         check_reynolds(self.reynolds)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from pinnkit import references
+from pinnkit import recipes, references
 from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._checks import positive
 from pinnkit.problems._condition import Condition
-from pinnkit.recipes import presets_1d
 from pinnkit.weighting import CausalWeights
 
 SOFT = {"initial": 100.0, "initial_velocity": 10.0, "boundary": 100.0}
@@ -39,7 +38,7 @@ class Wave(Problem):
     coordinates = ("t", "x")
     domain = {"t": (0.0, 1.0), "x": (0.0, 1.0)}
     hard_terms = ("initial", "initial_velocity", "boundary")
-    presets = presets_1d(SOFT, EARLY_FIRST)
+    presets = recipes.presets(SOFT, EARLY_FIRST)
 
     def __post_init__(self):
         positive("speed", self.speed)

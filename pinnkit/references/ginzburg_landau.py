@@ -28,7 +28,7 @@ def ginzburg_landau(
     growth: float = 10.0,
     rotation: float = 1.5,
     *,
-    n_t: int = 41,
+    n_t: int = 81,
     n_x: int = 65,
     points: int = 256,
     steps: int = 1600,

@@ -31,7 +31,7 @@ def gray_scott(
     kill: float = 100.0,
     reaction: float = 1000.0,
     *,
-    n_t: int = 41,
+    n_t: int = 81,
     n_x: int = 65,
     points: int = 256,
     steps: int = 6400,
