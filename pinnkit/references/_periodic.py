@@ -101,7 +101,8 @@ def evolve(
         raise ValueError(
             f"steps must be a multiple of the {len(times) - 1} intervals between times, got {steps}"
         )
-    with jax.enable_x64(True):
+    # also where a problem asks for its reference while it is being compiled
+    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
         step = Semilinear(
             symbol,
             nonlinear,
