@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from pinnkit.least_squares import LeastSquares
 from pinnkit.sampling import UniformSampler
 from pinnkit.terms import Loss
 
@@ -81,12 +82,19 @@ class TrainingStep:
         """The state after one step, and whether loss and update were finite."""
         key, points = self.draw(state.key)
 
-        def objective(params):
+        def objective(params, least_squares=None):  # optax's line searches hand on what they get
+            del least_squares
             return self.loss.total(self.losses(params, points))
 
         value, gradient = jax.value_and_grad(objective)(state.params)
         updates, optimizer = self.optimizer.update(
-            gradient, state.optimizer, state.params, value=value, grad=gradient, value_fn=objective
+            gradient,
+            state.optimizer,
+            state.params,
+            value=value,
+            grad=gradient,
+            value_fn=objective,
+            least_squares=LeastSquares(self.loss, self.network, points),
         )
         params = optax.apply_updates(state.params, updates)
         finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(updates))
