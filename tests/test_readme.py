@@ -39,3 +39,17 @@ def test_links_lead_somewhere():
 def test_the_first_notebooks_are_in_the_table():
     for notebook in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
         assert f"(notebooks/{notebook.name})" in README
+
+
+TABLE = re.findall(r"^\| `(\w+)`.*?\| ([\d.]+e-\d+)", README, flags=re.M)
+
+
+def test_all_benchmarks_are_in_the_table_of_references():
+    assert [name for name, _ in TABLE] == list(pinnkit.problems.BENCHMARKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "stated"), TABLE)
+def test_error_estimates_are_as_stated(name, stated):
+    estimate = getattr(pinnkit.problems, name)().reference().error_estimate
+    assert 0.6 < estimate / float(stated) < 1.5

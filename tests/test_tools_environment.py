@@ -127,7 +127,18 @@ def first_command(project, monkeypatch, **options):
 
 def start(project, *extras):
     command = [sys.executable, project / "tools/environment.py", *extras]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed_interrupts,
+    )
+
+
+def heed_interrupts():
+    """As at a terminal, even if these tests run in the background, where a shell turns it off."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def modified(project):

@@ -66,3 +66,20 @@ def test_the_residual_explorer_follows_its_knobs(page, lab):
                            arg=moved, timeout=30_000)  # fmt: skip
     text = page.locator(".jp-Notebook .widget-html p").inner_text()
     assert picture.get_attribute("alt") == text
+
+
+def test_the_resolution_explorer_follows_its_knobs(page, lab):
+    run_all(page, lab, "12_how_true_is_your_reference.ipynb")
+    picture = page.locator(".jp-Notebook .widget-html img")
+    picture.scroll_into_view_if_needed()
+    assert "With 256 points at t = 0.500" in picture.get_attribute("alt")
+    for knob, key, expected in (
+        (0, "ArrowRight", "With 512 points at t = 0.500"),
+        (1, "ArrowLeft", "With 512 points at t = 0.475"),
+    ):
+        page.locator(".jp-Notebook .widget-slider .noUi-handle").nth(knob).focus()
+        page.keyboard.press(key)
+        page.wait_for_function("a => document.querySelector('.widget-html img').alt.includes(a)",
+                               arg=expected, timeout=30_000)  # fmt: skip
+    text = page.locator(".jp-Notebook .widget-html p").inner_text()
+    assert picture.get_attribute("alt") == text
