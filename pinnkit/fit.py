@@ -39,6 +39,7 @@ def fit(
     points: UniformSampler | None = None,
     weights: Mapping[str, float] | None = None,
     causal: CausalWeights | None = None,
+    resample_every: int = 1,
     seed: int = 0,
     monitor_every: int = 100,
     checkpoint: str | Path | None = None,
@@ -49,8 +50,8 @@ def fit(
     """Train a network to solve a problem.
 
     The loss is the weighted sum of each term's mean squared residual at points that are drawn
-    afresh on the device at every step. Steps run on the device in chunks of about half a second,
-    between which the progress bar moves and the Stop button (or Ctrl-C) is heard.
+    afresh on the device, by default at every step. Steps run on the device in chunks of about
+    half a second, between which the progress bar moves and the Stop button (or Ctrl-C) is heard.
 
     Args:
         problem: the equation, its domain and its conditions.
@@ -62,6 +63,7 @@ def fit(
         points: how many points are drawn, and where.
         weights: factor of each loss term; 1 where none is given.
         causal: optional weighting of the equation's residuals by time.
+        resample_every: steps that share the same points.
         seed: of the collocation points.
         monitor_every: steps between two rows of the history.
         checkpoint: folder to save to; if it holds a run of the same problem, network, points,
@@ -84,6 +86,7 @@ def fit(
     """
     for name, value in (
         ("steps", steps),
+        ("resample_every", resample_every),
         ("monitor_every", monitor_every),
         ("checkpoint_every", checkpoint_every),
     ):
@@ -104,9 +107,12 @@ def fit(
         "causal": causal,
         "seed": seed,
     }
+    if resample_every != 1:
+        settings["resample_every"] = resample_every
     with precision(dtype):
         check_network(problem, network, dtype)
-        step = TrainingStep(loss, network, optax.with_extra_args_support(optimizer), points, dtype)
+        extended = optax.with_extra_args_support(optimizer)
+        step = TrainingStep(loss, network, extended, points, dtype, resample_every)
         store = Store.open(checkpoint, problem, network, settings)
         try:
             training = _Training(step, Run(problem, network, seed=seed), store, seed)

@@ -84,10 +84,9 @@ class LeastSquares:
         for region in ("interior", *(t for t in loss.terms if t in self.points)):
             n, dtype = len(self.points[region]), self.points[region].dtype
             scales[region] = jnp.full(n, n**-0.5, dtype)
-        if loss.causal is not None:
+        if loss.causal is not None or "inverse_density" in self.points:
             rows = self._rows("interior", params, self.points["interior"], weighted=False)
-            times = self.points["interior"][:, loss.problem.coordinates.index("t")]
-            w = loss.causal(times, jnp.sum(rows**2, axis=1), loss.problem.domain["t"])
+            w = loss.row_weights(jnp.sum(rows**2, axis=1), self.points)
             scales["interior"] = scales["interior"] * jnp.sqrt(w)
         return scales
 

@@ -28,7 +28,7 @@ class Monitor:
         self._reference = _thinned_reference(step.loss.problem, step.dtype)
 
     def measure(self, state: TrainingState) -> dict[str, jax.Array]:
-        _, points = self._step.draw(state.key)
+        points = state.points
         losses, pullback = jax.vjp(lambda params: self._step.losses(params, points), state.params)
         gradients = {
             name: pullback({n: jnp.asarray(n == name, v.dtype) for n, v in losses.items()})[0]

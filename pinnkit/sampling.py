@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -45,12 +45,81 @@ class UniformSampler:
         return points
 
     def _interior(self, key, problem, dtype):
-        unit = jax.random.uniform(key, (self.interior, len(problem.coordinates)), dtype)
-        if "t" in problem.coordinates:
-            axis = problem.coordinates.index("t")
-            slot = jnp.arange(self.interior, dtype=dtype)
-            unit = unit.at[:, axis].set((slot + unit[:, axis]) / self.interior)
-        return _scale(unit, problem)
+        return _scale(_stratified(key, self.interior, problem, dtype), problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualSampler:
+    """More points where the residual is large, and rows that make up for it.
+
+    From a pool of uniform candidates, points are drawn with the density
+
+        q = mixed + (1 - mixed) |r| / mean |r|,
+
+    relative to a uniform one, and their rows carry the weight 1 / q: the loss that is minimized
+    stays the mean over the domain, only its noise is smaller where it matters (importance
+    sampling; Nabian, Gladstone and Meidani 2021, arXiv 2104.12325). Meant for points that are held
+    for some steps, `pinnkit.fit(..., resample_every=...)`.
+
+    Args:
+        interior: number of points for the equation.
+        condition: number of points for each initial or boundary condition.
+        pool: candidates for each point.
+        mixed: share of the density that is uniform, in (0, 1].
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    interior: int = 1024
+    condition: int = 128
+    pool: int = 4
+    mixed: float = 0.5
+
+    adaptive: ClassVar[bool] = True
+
+    def __post_init__(self):
+        for name in ("interior", "condition", "pool"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a positive number, got {value!r}")
+        if not 0 < self.mixed <= 1:
+            raise ValueError(f"mixed must lie in (0, 1], got {self.mixed!r}")
+
+    def __call__(self, key: jax.Array, problem: Problem, dtype, squared_residual):
+        """Points by region, and under "inverse_density" the weights of the interior, shape (n,).
+
+        Args:
+            squared_residual: maps points (n, d) to squared residuals (n,).
+        """
+        uniform_key, key = jax.random.split(key)
+        points = UniformSampler(interior=1, condition=self.condition)(uniform_key, problem, dtype)
+        pool_key, choice_key = jax.random.split(key)
+        n = self.interior * self.pool
+        candidates = _scale(_stratified(pool_key, n, problem, dtype), problem)
+        size = jnp.sqrt(squared_residual(candidates))
+        mean = jnp.mean(size)
+        relative = jnp.where(mean > 0, size / jnp.where(mean > 0, mean, 1), 1)
+        density = self.mixed + (1 - self.mixed) * relative
+        cumulative = jnp.cumsum(density) / jnp.sum(density)
+        # one draw in each of n equal slices of the distribution
+        unit = jax.random.uniform(choice_key, (self.interior,), dtype)
+        at = (jnp.arange(self.interior, dtype=dtype) + unit) / self.interior
+        chosen = jnp.clip(jnp.searchsorted(cumulative, at), 0, n - 1)
+        return points | {
+            "interior": candidates[chosen],
+            "inverse_density": jnp.mean(density) / density[chosen],
+        }
+
+
+def _stratified(key, n, problem, dtype) -> jax.Array:
+    """n points of the unit cube, one in each of n equal slots of time where there is time."""
+    unit = jax.random.uniform(key, (n, len(problem.coordinates)), dtype)
+    if "t" in problem.coordinates:
+        axis = problem.coordinates.index("t")
+        slot = jnp.arange(n, dtype=dtype)
+        unit = unit.at[:, axis].set((slot + unit[:, axis]) / n)
+    return unit
 
 
 def _on_faces(key, problem, condition, n, dtype):

@@ -129,16 +129,36 @@ class Loss:
         return term_names(self.problem, self.skip)
 
     def by_term(self, function, points: Points) -> dict[str, jax.Array]:
-        """Unweighted loss of each term, a scalar each (rows weighted causally)."""
+        """Unweighted loss of each term, a scalar each (rows of the equation weighted)."""
         rows = residuals(self.problem, function, points, self.skip)
         squares = {name: _row_squares(r) for name, r in rows.items()}
-        if self.causal is not None:
-            equations = [n for n in squares if n not in points]
-            times = points["interior"][:, self.problem.coordinates.index("t")]
-            total = sum(squares[n] for n in equations)
-            w = self.causal(times, total, self.problem.domain["t"])
-            squares |= {n: w * squares[n] for n in equations}
+        equations = [n for n in squares if n not in points]
+        w = self.row_weights(sum(squares[n] for n in equations), points)
+        squares |= {n: w * squares[n] for n in equations}
         return {name: jnp.mean(s) for name, s in squares.items()}
+
+    def row_weights(self, squares: jax.Array, points: Points) -> jax.Array:
+        """Factors of the interior points: of their sampling density, and causal ones.
+
+        Args:
+            squares: squared residual of the equations at each interior point, shape (n,).
+            points: a sampler that does not draw uniformly gives the inverse of its density,
+                relative to a uniform one, as points["inverse_density"].
+
+        Returns:
+            Shape (n,), or () where all are 1.
+        """
+        w = points.get("inverse_density", jnp.ones((), squares.dtype))
+        if self.causal is not None:
+            times = points["interior"][:, self.problem.coordinates.index("t")]
+            w = w * self.causal(times, squares, self.problem.domain["t"])
+        return w
+
+    def squared_residual(self, function, points: jax.Array) -> jax.Array:
+        """Squared residual at interior points (n, d), summed over the weighted equations: (n,)."""
+        field = self.problem.field(function)
+        rows = jax.vmap(lambda p: self.problem.residual(field, p))(points)
+        return sum(self.weights.get(n, 1.0) * _row_squares(r) for n, r in rows.items())
 
     def total(self, by_term: Mapping[str, jax.Array]) -> jax.Array:
         """The weighted sum that is minimized."""

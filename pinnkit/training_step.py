@@ -24,7 +24,8 @@ class TrainingState(NamedTuple):
         step: number of steps taken.
         params: the network's parameters as nested dictionaries.
         optimizer: the optimizer's state.
-        key: source of the next points.
+        key: source of the points after these.
+        points: where the next step evaluates the residuals, by region.
         gradient: total gradient of the step before, for the inter-step alignment.
     """
 
@@ -32,11 +33,21 @@ class TrainingState(NamedTuple):
     params: PyTree
     optimizer: PyTree
     key: jax.Array
+    points: dict[str, jax.Array]
     gradient: PyTree
 
 
 class TrainingStep:
-    """The pure functions of one run: its loss, its step, its loop."""
+    """The pure functions of one run: its loss, its step, its loop.
+
+    Args:
+        loss: what is minimized.
+        network: what is trained.
+        optimizer: how.
+        points: draws points for a key.
+        dtype: of parameters and points.
+        hold: steps that share the same points.
+    """
 
     def __init__(
         self,
@@ -45,11 +56,13 @@ class TrainingStep:
         optimizer: optax.GradientTransformationExtraArgs,
         points: UniformSampler,
         dtype: jnp.dtype,
+        hold: int = 1,
     ):
         self.loss = loss
         self.optimizer = optimizer
         self.points = points
         self.dtype = dtype
+        self.hold = hold
         self._graph, params, self._rest = nnx.split(network, nnx.Param, ...)
         self._initial_params = nnx.to_pure_dict(params)
 
@@ -59,28 +72,37 @@ class TrainingStep:
 
     def initial_state(self, seed: int) -> TrainingState:
         params = self._initial_params
+        key, points = self.draw(jax.random.key(seed), params)
         state = TrainingState(
             step=jnp.zeros((), jnp.int32),
             params=params,
             optimizer=self.optimizer.init(params),
-            key=jax.random.key(seed),
+            key=key,
+            points=points,
             gradient=jax.tree.map(jnp.zeros_like, params),
         )
         # every leaf a buffer of its own, as donation demands (an optimizer may share some), and
         # strongly typed, as a state that returns from a checkpoint is
         return jax.tree.map(lambda x: jnp.array(x, dtype=jnp.asarray(x).dtype), state)
 
-    def draw(self, key: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def draw(self, key: jax.Array, params: PyTree) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next key and the points that belong to this one."""
         following, now = jax.random.split(key)
-        return following, self.points(now, self.loss.problem, self.dtype)
+        if not getattr(self.points, "adaptive", False):
+            return following, self.points(now, self.loss.problem, self.dtype)
+        network = self.network(params)
+
+        def squares(points):
+            return self.loss.squared_residual(network, points)
+
+        return following, self.points(now, self.loss.problem, self.dtype, squares)
 
     def losses(self, params: PyTree, points) -> dict[str, jax.Array]:
         return self.loss.by_term(self.network(params), points)
 
     def step(self, state: TrainingState) -> tuple[TrainingState, jax.Array]:
         """The state after one step, and whether loss and update were finite."""
-        key, points = self.draw(state.key)
+        points = state.points
 
         def objective(params, least_squares=None):  # optax's line searches hand on what they get
             del least_squares
@@ -98,7 +120,17 @@ class TrainingStep:
         )
         params = optax.apply_updates(state.params, updates)
         finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(updates))
-        return TrainingState(state.step + 1, params, optimizer, key, gradient), finite
+        key, points = self._next_points(state, params)
+        return TrainingState(state.step + 1, params, optimizer, key, points, gradient), finite
+
+    def _next_points(self, state: TrainingState, params: PyTree):
+        if self.hold == 1:
+            return self.draw(state.key, params)
+        return jax.lax.cond(
+            (state.step + 1) % self.hold == 0,
+            lambda: self.draw(state.key, params),
+            lambda: (state.key, state.points),
+        )
 
     def compile(self, state: TrainingState) -> tuple[Callable, str]:
         """A compiled function (state, n) -> (state after at most n steps, all were finite).
@@ -126,8 +158,7 @@ class TrainingStep:
 
     def explain_failure(self, state: TrainingState) -> str:
         """Which term was not finite at the step that failed, and what to try."""
-        _, points = self.draw(state.key)
-        losses = jax.jit(self.losses)(state.params, points)
+        losses = jax.jit(self.losses)(state.params, state.points)
         bad = [name for name, value in losses.items() if not jnp.isfinite(value)]
         what = f"loss of {', '.join(bad)}" if bad else "gradient or update of the optimizer"
         return (

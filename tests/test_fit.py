@@ -104,7 +104,7 @@ def test_monitors_agree_with_a_direct_computation():
     run = train(network=network, steps=10, weights={"initial": 5.0})
     loss = Loss(PROBLEM, {"initial": 5.0})
     step = TrainingStep(loss, network, optax.adam(1e-3), POINTS, jnp.float32)
-    _, points = step.draw(jax.random.key(0))
+    points = step.initial_state(0).points
     graph, params, rest = nnx.split(network, nnx.Param, ...)
 
     def term(name):

@@ -125,20 +125,16 @@ def first_command(project, monkeypatch, **options):
     return stopped.value.args[0]
 
 
+HEEDING_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+"""As at a terminal, even if these tests run in the background, where a shell turns them off."""
+
+
 def start(project, *extras):
-    command = [sys.executable, project / "tools/environment.py", *extras]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=heed_interrupts,
-    )
-
-
-def heed_interrupts():
-    """As at a terminal, even if these tests run in the background, where a shell turns it off."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    command = [sys.executable, "-c", HEEDING_INTERRUPTS, project / "tools/environment.py", *extras]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def modified(project):

@@ -1,0 +1,135 @@
+"""Self-scaled Broyden: a dense quasi-Newton method for networks of a few thousand parameters.
+
+With the step s, the change y of the gradient along it, the inverse Hessian estimate H and B = H^-1,
+
+    H <- (H - H y y^T H / (y^T H y) + phi (y^T H y) v v^T) / tau + s s^T / (y^T s),
+    v = s / (y^T s) - H y / (y^T H y),    phi = (1 - theta) / (1 + a theta),
+
+is Broyden's family: theta = 0, tau = 1 is BFGS. Here theta and the scaling tau <= 1 are those of
+Al-Baali (1998, Comput. Optim. Appl. 9, 191), with h = y^T H y / y^T s, b = s^T B s / y^T s and
+a = b h - 1. For physics-informed networks: Urban, Stefanou and Pons 2025, J. Comput. Phys. 523,
+113656 (arXiv 2405.04230); Kiyani et al. 2025 (arXiv 2501.16371).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+
+PyTree = Any
+
+
+class SelfScaledBroydenState(NamedTuple):
+    """State of `self_scaled_broyden`.
+
+    Attributes:
+        inverse_hessian: H, shape (n_parameters, n_parameters).
+        count: steps taken.
+        line_search: state of optax's zoom line search.
+    """
+
+    inverse_hessian: jax.Array
+    count: jax.Array
+    line_search: Any
+
+
+def self_scaled_broyden(*, max_linesearch_steps: int = 20) -> optax.GradientTransformationExtraArgs:
+    """Self-scaled Broyden steps with a line search for the strong Wolfe conditions.
+
+    Its `update` needs the extra arguments `value`, `grad` and `value_fn`, as `optax.lbfgs` does;
+    `pinnkit.fit` passes them. Step and curvature are measured on the same `value_fn`, so the
+    points of a loss may change between steps; hold them for some hundred steps all the same. Use
+    double precision: the curvature is a difference of gradients.
+
+    Args:
+        max_linesearch_steps: evaluations of value and gradient that one step may take.
+
+    Returns:
+        An optax transformation whose updates are to be added to the parameters as they are.
+    """
+    search = optax.scale_by_zoom_linesearch(
+        max_linesearch_steps=max_linesearch_steps, initial_guess_strategy="one"
+    )
+
+    def init(params):
+        flat, _ = ravel_pytree(params)
+        return SelfScaledBroydenState(
+            jnp.eye(flat.size, dtype=flat.dtype), jnp.zeros((), jnp.int32), search.init(params)
+        )
+
+    def update(updates, state, params=None, *, value=None, grad=None, value_fn=None, **extra):
+        del updates, extra
+        if params is None or value_fn is None or grad is None:
+            raise ValueError(
+                "self_scaled_broyden needs parameters and loss: call update(gradient, state, "
+                "params, value=..., grad=gradient, value_fn=...)"
+            )
+        gradient, unravel = ravel_pytree(grad)
+        inverse_hessian = state.inverse_hessian
+        direction = -_product(inverse_hessian, gradient)
+        uphill = ~(jnp.vdot(direction, gradient) < 0)
+        direction = jnp.where(uphill, -gradient, direction)
+        inverse_hessian = jnp.where(uphill, jnp.eye(gradient.size), inverse_hessian)
+        step, line_search = search.update(
+            unravel(direction),
+            state.line_search,
+            params,
+            value=value,
+            grad=grad,
+            value_fn=lambda p: value_fn(p),
+        )
+        s = ravel_pytree(step)[0]
+        y = ravel_pytree(line_search.grad)[0] - gradient
+        # the direction was -H g, so B s is a multiple of the gradient
+        length = jnp.vdot(s, direction) / jnp.vdot(direction, direction)
+        following = broyden_update(inverse_hessian, s, y, -length * gradient, state.count == 0)
+        return step, SelfScaledBroydenState(following, state.count + 1, line_search)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def broyden_update(
+    inverse_hessian: jax.Array, s: jax.Array, y: jax.Array, hessian_s: jax.Array, first: jax.Array
+) -> jax.Array:
+    """The inverse Hessian estimate after a step.
+
+    Args:
+        inverse_hessian: H before it, symmetric and positive definite.
+        s: the step, shape (n,).
+        y: the change of the gradient along it.
+        hessian_s: H^-1 s.
+        first: whether H is still the identity, which is then scaled to the curvature found.
+
+    Returns:
+        The new H, which maps y to s; the old one where y^T s is not positive or not finite.
+    """
+    curvature = jnp.vdot(y, s)
+    hessian_y = _product(inverse_hessian, y)
+    y_h_y = jnp.vdot(y, hessian_y)
+    h, b = y_h_y / curvature, jnp.vdot(s, hessian_s) / curvature
+    a = jnp.maximum(b * h - 1, jnp.finfo(s.dtype).eps)  # >= 0 by Cauchy and Schwarz
+    smallest = jnp.minimum(1.0, h * (1 - jnp.sqrt(a / (1 + a))))
+    theta = jnp.clip((1 - b) / b, (smallest - 1) / a, 1 / smallest)
+    sigma = 1 + theta * a
+    spread = sigma ** (1 / (1 - s.size)) if s.size > 1 else 1.0
+    least = jnp.minimum(1.0, 1 / b)
+    tau = jnp.where(
+        theta <= 0, jnp.minimum(least * spread, sigma), least * jnp.minimum(spread, 1 / theta)
+    )
+    tau = jnp.where(first, h / sigma, tau)
+    v = s / curvature - hessian_y / y_h_y
+    phi = (1 - theta) / sigma
+    family = (
+        inverse_hessian - jnp.outer(hessian_y, hessian_y) / y_h_y + phi * y_h_y * jnp.outer(v, v)
+    )
+    following = family / tau + jnp.outer(s, s) / curvature
+    usable = (curvature > 0) & (y_h_y > 0) & jnp.isfinite(following).all()
+    return jnp.where(usable, following, inverse_hessian)
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
