@@ -13,10 +13,12 @@ from pinnkit.alignment import (
 from pinnkit.derivatives import Field, along, laplacian, partials
 from pinnkit.fit import fit
 from pinnkit.networks import network
+from pinnkit.optimizers.gauss_newton import SumOfSquares, gauss_newton
+from pinnkit.optimizers.self_scaled_broyden import self_scaled_broyden
 from pinnkit.optimizers.soap import soap
 from pinnkit.references import Reference
 from pinnkit.run import Run, load, relative_error
-from pinnkit.sampling import UniformSampler
+from pinnkit.sampling import ResidualSampler, UniformSampler
 from pinnkit.solve import preset_from_environment, recipe, solve
 from pinnkit.weighting import CausalWeights
 
@@ -24,13 +26,16 @@ __all__ = [
     "CausalWeights",
     "Field",
     "Reference",
+    "ResidualSampler",
     "Run",
+    "SumOfSquares",
     "UniformSampler",
     "about",
     "alignment_by_layer",
     "alignment_score",
     "along",
     "fit",
+    "gauss_newton",
     "interference_matrix",
     "laplacian",
     "load",
@@ -41,6 +46,7 @@ __all__ = [
     "problems",
     "recipe",
     "relative_error",
+    "self_scaled_broyden",
     "soap",
     "solve",
 ]

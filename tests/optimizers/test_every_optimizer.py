@@ -1,0 +1,62 @@
+"""Every optimizer trains the same small problem through the same `fit`, in both precisions."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+import pinnkit
+
+PROBLEM = pinnkit.problems.Burgers(viscosity=0.1)
+POINTS = pinnkit.ResidualSampler(interior=200, condition=40)
+OPTIMIZERS = {
+    "adam": (optax.adam(1e-2), 60),
+    "muon": (optax.contrib.muon(1e-2), 60),
+    "soap": (pinnkit.soap(1e-2, weight_decay=0.0), 60),
+    "lbfgs": (optax.lbfgs(), 20),
+    "self-scaled Broyden": (pinnkit.self_scaled_broyden(), 20),
+    "Gauss-Newton": (pinnkit.gauss_newton(), 10),
+    "Gauss-Newton, residuals": (pinnkit.gauss_newton(space="residuals"), 10),
+}
+
+
+def train(name, dtype, steps=None, **options):
+    optimizer, enough = OPTIMIZERS[name]
+    return pinnkit.fit(
+        PROBLEM,
+        pinnkit.network(PROBLEM, width=6, depth=2, dtype=dtype),
+        optimizer,
+        steps=steps or enough,
+        points=POINTS,
+        resample_every=5,
+        weights={"initial": 10.0},
+        monitor_every=5,
+        progress=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_loss_falls_and_the_precision_stays(name, dtype):
+    run = train(name, dtype)
+    assert not run.failed
+    assert run.history["loss"][-1] < 0.5 * run.history["loss"][0]
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(nnx.state(run.network))} == {dtype}
+
+
+@pytest.mark.parametrize("name", ["self-scaled Broyden", "Gauss-Newton"])
+def test_a_second_order_run_is_continued_bit_for_bit(name, tmp_path):
+    options = {"checkpoint_every": 5}
+    whole = train(name, "float64", 10, checkpoint=tmp_path / "whole", **options)
+    train(name, "float64", 5, checkpoint=tmp_path / "parts", **options)
+    parts = train(name, "float64", 10, checkpoint=tmp_path / "parts", **options)
+    np.testing.assert_array_equal(whole.history["loss"], parts.history["loss"])
+
+
+def test_second_order_goes_further_in_the_same_number_of_steps():
+    """Each of these steps costs more; how much is a matter of timing, not of this test."""
+    loss = {name: train(name, "float64", 20).history["loss"][-1] for name in OPTIMIZERS}
+    for name in ("self-scaled Broyden", "Gauss-Newton"):
+        assert loss[name] < 0.1 * min(loss["adam"], loss["soap"])
