@@ -108,7 +108,7 @@ class TrainingStep:
             del least_squares
             return self.loss.total(self.losses(params, points))
 
-        value, gradient = jax.value_and_grad(objective)(state.params)
+        value, gradient = self._value_and_grad(objective, state)
         updates, optimizer = self.optimizer.update(
             gradient,
             state.optimizer,
@@ -120,16 +120,26 @@ class TrainingStep:
         )
         params = optax.apply_updates(state.params, updates)
         finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(updates))
-        key, points = self._next_points(state, params)
+        if self.hold == 1:
+            key, points = self.draw(state.key, params)
+        else:
+            due = (state.step + 1) % self.hold == 0
+            key, points = jax.lax.cond(
+                due, lambda: self.draw(state.key, params), lambda: (state.key, state.points)
+            )
+            optimizer = _forget_value(optimizer, due)
         return TrainingState(state.step + 1, params, optimizer, key, points, gradient), finite
 
-    def _next_points(self, state: TrainingState, params: PyTree):
-        if self.hold == 1:
-            return self.draw(state.key, params)
+    def _value_and_grad(self, objective: Callable, state: TrainingState):
+        """Where points are held, a line search may have left both at the end of the step before."""
+        searches = [s for s in _leaves(state.optimizer) if _is_search(s)]
+        if self.hold == 1 or not searches:
+            return jax.value_and_grad(objective)(state.params)
+        search = searches[0]
         return jax.lax.cond(
-            (state.step + 1) % self.hold == 0,
-            lambda: self.draw(state.key, params),
-            lambda: (state.key, state.points),
+            jnp.isfinite(search.value),
+            lambda: (search.value, search.grad),
+            lambda: jax.value_and_grad(objective)(state.params),
         )
 
     def compile(self, state: TrainingState) -> tuple[Callable, str]:
@@ -166,3 +176,22 @@ class TrainingStep:
             f"{int(state.step)} was kept. Try a smaller learning rate, a longer warm-up, "
             "optax.clip_by_global_norm, or dtype='float64'"
         )
+
+
+def _is_search(node: PyTree) -> bool:
+    return isinstance(node, optax.ScaleByZoomLinesearchState)
+
+
+def _leaves(optimizer: PyTree) -> list:
+    return jax.tree.leaves(optimizer, is_leaf=_is_search)
+
+
+def _forget_value(optimizer: PyTree, due: jax.Array) -> PyTree:
+    """The state with what line searches know of the loss marked as unknown, where it is due."""
+
+    def forget(node):
+        return (
+            node._replace(value=jnp.where(due, jnp.inf, node.value)) if _is_search(node) else node
+        )
+
+    return jax.tree.map(forget, optimizer, is_leaf=_is_search)

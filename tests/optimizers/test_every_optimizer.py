@@ -7,6 +7,8 @@ import pytest
 from flax import nnx
 
 import pinnkit
+from pinnkit.terms import Loss
+from pinnkit.training_step import TrainingStep
 
 PROBLEM = pinnkit.problems.Burgers(viscosity=0.1)
 POINTS = pinnkit.ResidualSampler(interior=200, condition=40)
@@ -53,6 +55,31 @@ def test_a_second_order_run_is_continued_bit_for_bit(name, tmp_path):
     train(name, "float64", 5, checkpoint=tmp_path / "parts", **options)
     parts = train(name, "float64", 10, checkpoint=tmp_path / "parts", **options)
     np.testing.assert_array_equal(whole.history["loss"], parts.history["loss"])
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "self-scaled Broyden"])
+def test_what_a_line_search_knows_is_used_until_the_points_change(name, monkeypatch):
+    with jax.enable_x64(True):
+        network = pinnkit.network(PROBLEM, width=6, depth=2, dtype="float64")
+        step = TrainingStep(Loss(PROBLEM), network, OPTIMIZERS[name][0], POINTS, np.float64, hold=4)
+
+        def ten_steps():
+            state, known, advance = step.initial_state(0), [], jax.jit(step.step)
+            for _ in range(10):
+                known.append(bool(np.isfinite(optax.tree.get(state.optimizer, "value"))))
+                state, _ = advance(state)
+            return state, known
+
+        reusing, known = ten_steps()
+        assert known == [n % 4 > 0 for n in range(10)]
+        monkeypatch.setattr(
+            TrainingStep,
+            "_value_and_grad",
+            lambda self, objective, state: jax.value_and_grad(objective)(state.params),
+        )
+        computing, _ = ten_steps()
+    for a, b in zip(*map(jax.tree.leaves, (reusing.params, computing.params)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
 
 
 def test_second_order_goes_further_in_the_same_number_of_steps():
