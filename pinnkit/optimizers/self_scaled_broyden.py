@@ -73,7 +73,9 @@ def self_scaled_broyden(*, max_linesearch_steps: int = 20) -> optax.GradientTran
         direction = -_product(inverse_hessian, gradient)
         uphill = ~(jnp.vdot(direction, gradient) < 0)
         direction = jnp.where(uphill, -gradient, direction)
-        inverse_hessian = jnp.where(uphill, jnp.eye(gradient.size), inverse_hessian)
+        inverse_hessian = jnp.where(
+            uphill, jnp.eye(*inverse_hessian.shape, dtype=gradient.dtype), inverse_hessian
+        )
         step, line_search = search.update(
             unravel(direction),
             state.line_search,
