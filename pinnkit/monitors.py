@@ -34,13 +34,12 @@ class Monitor:
             name: pullback({n: jnp.asarray(n == name, v.dtype) for n, v in losses.items()})[0]
             for name in losses
         }
-        loss = self._step.loss
-        weight = {name: loss.weights.get(name, 1.0) for name in losses}
+        weight = self._step.weights(state)
         total = jax.tree.map(
             lambda *leaves: sum(w * g for w, g in zip(weight.values(), leaves, strict=True)),
-            *gradients.values(),
+            *(gradients[name] for name in weight),
         )
-        row = {"loss": loss.total(losses)} | {f"loss/{n}": v for n, v in losses.items()}
+        row = {"loss": sum(weight[n] * losses[n] for n in weight)} | {f"loss/{n}": v for n, v in losses.items()}
         if len(gradients) > 1:
             row["alignment/intra"] = alignment_score(list(gradients.values()))
         row["alignment/inter"] = alignment_score([state.gradient, total])

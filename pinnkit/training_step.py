@@ -97,6 +97,11 @@ class TrainingStep:
 
         return following, self.points(now, self.loss.problem, self.dtype, squares)
 
+    def weights(self, state: TrainingState) -> dict[str, float]:
+        """The factor of each loss term in the sum that is minimized."""
+        del state
+        return {name: self.loss.weights.get(name, 1.0) for name in self.loss.terms}
+
     def losses(self, params: PyTree, points) -> dict[str, jax.Array]:
         return self.loss.by_term(self.network(params), points)
 
