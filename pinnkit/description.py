@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from flax import nnx
 
@@ -15,6 +16,7 @@ import pinnkit
 from pinnkit import problems
 from pinnkit.networks import network as build_network
 from pinnkit.problems import Problem
+from pinnkit.windowed_network import Windowed
 
 FORMAT = 1
 SHOWN = 3
@@ -41,7 +43,7 @@ def plain(value: Any) -> Any:
     """A value as JSON-serializable data, equal for equal values.
 
     Dataclasses become their class and fields, arrays a checksum; of anything else, such as a
-    function, only the name remains.
+    function, only the name remains; of a network its class and a checksum.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -55,6 +57,10 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"class": type(value).__name__} | _fields(value)
+    if isinstance(value, nnx.Module):
+        arrays = [plain(leaf) for leaf in jax.tree.leaves(nnx.state(value))]
+        digest = hashlib.sha256("".join(arrays).encode()).hexdigest()[:16]
+        return f"{type(value).__name__} {digest}"
     if hasattr(value, "__array__"):
         array = np.ascontiguousarray(value)
         digest = hashlib.sha256(array.tobytes()).hexdigest()[:16]
@@ -137,12 +143,18 @@ def restore_network(description: dict[str, Any] | str, problem: Problem) -> nnx.
             "structure as load(path, network=...)"
         )
     try:
+        if "edges" in description:
+            return _windowed(problem, **description)
         return build_network(problem, **description)
     except TypeError as error:
         raise ValueError(
             f"this version of pinnkit builds other networks: {error}. Pass a module of the same "
             "structure as load(path, network=...)"
         ) from error
+
+
+def _windowed(problem: Problem, *, edges, windows: int, each: dict[str, Any]) -> Windowed:
+    return Windowed([build_network(problem, **each) for _ in range(windows)], problem, edges)
 
 
 def _options(network: nnx.Module) -> dict[str, Any] | None:

@@ -69,13 +69,9 @@ def self_scaled_broyden(*, max_linesearch_steps: int = 20) -> optax.GradientTran
                 "params, value=..., grad=gradient, value_fn=...)"
             )
         gradient, unravel = ravel_pytree(grad)
-        inverse_hessian = state.inverse_hessian
-        direction = -_product(inverse_hessian, gradient)
+        direction = -_product(state.inverse_hessian, gradient)
         uphill = ~(jnp.vdot(direction, gradient) < 0)
         direction = jnp.where(uphill, -gradient, direction)
-        inverse_hessian = jnp.where(
-            uphill, jnp.eye(*inverse_hessian.shape, dtype=gradient.dtype), inverse_hessian
-        )
         step, line_search = search.update(
             unravel(direction),
             state.line_search,
@@ -88,29 +84,37 @@ def self_scaled_broyden(*, max_linesearch_steps: int = 20) -> optax.GradientTran
         y = ravel_pytree(line_search.grad)[0] - gradient
         # the direction was -H g, so B s is a multiple of the gradient
         length = jnp.vdot(s, direction) / jnp.vdot(direction, direction)
-        following = broyden_update(inverse_hessian, s, y, -length * gradient, state.count == 0)
+        following = broyden_update(
+            state.inverse_hessian, s, y, -length * gradient, state.count == 0, uphill
+        )
         return step, SelfScaledBroydenState(following, state.count + 1, line_search)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def broyden_update(
-    inverse_hessian: jax.Array, s: jax.Array, y: jax.Array, hessian_s: jax.Array, first: jax.Array
+    inverse_hessian: jax.Array,
+    s: jax.Array,
+    y: jax.Array,
+    hessian_s: jax.Array,
+    first: jax.Array,
+    reset: jax.Array | bool = False,
 ) -> jax.Array:
     """The inverse Hessian estimate after a step.
 
     Args:
-        inverse_hessian: H before it, symmetric and positive definite.
+        inverse_hessian: H before it, symmetric and positive definite, shape (n, n).
         s: the step, shape (n,).
         y: the change of the gradient along it.
         hessian_s: H^-1 s.
         first: whether H is still the identity, which is then scaled to the curvature found.
+        reset: whether to put the identity in the place of H first.
 
     Returns:
         The new H, which maps y to s; the old one where y^T s is not positive or not finite.
     """
     curvature = jnp.vdot(y, s)
-    hessian_y = _product(inverse_hessian, y)
+    hessian_y = jnp.where(reset, y, _product(inverse_hessian, y))
     y_h_y = jnp.vdot(y, hessian_y)
     h, b = y_h_y / curvature, jnp.vdot(s, hessian_s) / curvature
     a = jnp.maximum(b * h - 1, jnp.finfo(s.dtype).eps)  # >= 0 by Cauchy and Schwarz
@@ -125,12 +129,20 @@ def broyden_update(
     tau = jnp.where(first, h / sigma, tau)
     v = s / curvature - hessian_y / y_h_y
     phi = (1 - theta) / sigma
-    family = (
-        inverse_hessian - jnp.outer(hessian_y, hessian_y) / y_h_y + phi * y_h_y * jnp.outer(v, v)
+    finite = jnp.isfinite(jnp.stack([tau, phi, curvature, jnp.vdot(v, v)])).all()
+    usable = finite & (curvature > 0) & (y_h_y > 0) & (tau > 0)
+
+    # one pass over the matrix, whose size decides the time of a step
+    factors = jnp.stack([1 / tau, -1 / (tau * y_h_y), phi * y_h_y / tau, 1 / curvature])
+    keep, from_hy, from_v, from_s = jnp.where(usable, factors, jnp.asarray([1, 0, 0, 0], s.dtype))
+    hy, v, s = (jnp.where(usable, x, 0) for x in (hessian_y, v, s))
+    base = jnp.where(reset, jnp.eye(s.size, dtype=s.dtype), inverse_hessian)
+    return (
+        keep * base
+        + from_hy * jnp.outer(hy, hy)
+        + from_v * jnp.outer(v, v)
+        + from_s * jnp.outer(s, s)
     )
-    following = family / tau + jnp.outer(s, s) / curvature
-    usable = (curvature > 0) & (y_h_y > 0) & jnp.isfinite(following).all()
-    return jnp.where(usable, following, inverse_hessian)
 
 
 def _product(a: jax.Array, b: jax.Array) -> jax.Array:

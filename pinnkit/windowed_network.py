@@ -1,0 +1,54 @@
+"""Networks for time windows: one that sees a window as the whole interval, and several joined."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from pinnkit.problems import Problem
+
+
+class InWindow(nnx.Module):
+    """A network that sees a time window as if it were the problem's whole time interval."""
+
+    def __init__(self, network: nnx.Module, problem: Problem, interval: tuple[float, float]):
+        self.network = network
+        self.axis = problem.coordinates.index("t")
+        self.whole = tuple(problem.domain["t"])
+        self.interval = tuple(interval)
+
+    def __call__(self, point: jax.Array) -> jax.Array:
+        (first, last), (start, end) = self.whole, self.interval
+        t = first + (point[self.axis] - start) * ((last - first) / (end - start))
+        return self.network(jnp.stack([t if i == self.axis else x for i, x in enumerate(point)]))
+
+
+class Windowed(nnx.Module):
+    """Networks joined in time; what belongs to two windows is taken from the earlier one.
+
+    Args:
+        networks: one for each window, all built alike.
+        problem: on the whole interval.
+        edges: first time, the times between windows, last time.
+    """
+
+    def __init__(self, networks: Sequence[nnx.Module], problem: Problem, edges: Sequence[float]):
+        self.axis = problem.coordinates.index("t")
+        self.edges = tuple(map(float, edges))
+        windows = zip(networks, self.edges, self.edges[1:], strict=False)
+        self.windows = nnx.List([InWindow(n, problem, (a, b)) for n, a, b in windows])
+        spec = getattr(networks[0], "spec", None)
+        if spec is not None:
+            self.spec = json.dumps(
+                {"edges": self.edges, "windows": len(networks), "each": json.loads(spec)}
+            )
+
+    def __call__(self, point: jax.Array) -> jax.Array:
+        value = self.windows[0](point)
+        for window, start in zip(list(self.windows)[1:], self.edges[1:], strict=False):
+            value = jnp.where(point[self.axis] > start, window(point), value)
+        return value
