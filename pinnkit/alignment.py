@@ -51,13 +51,24 @@ def orthogonal_score(n: int) -> float:
     return 2 / n - 1
 
 
-def alignment_by_layer(gradients: Sequence[PyTree]) -> dict[str, jax.Array]:
+def alignment_by_layer(
+    gradients: Sequence[PyTree], precondition: Callable[[PyTree], PyTree] | None = None
+) -> dict[str, jax.Array]:
     """The score of each array of the gradients by itself, keyed by its path in the pytree.
 
     Arrays in which some gradient vanishes (a bias that no term depends on) give nan.
-    Arguments and errors as for `alignment_score`.
+
+    Args:
+        gradients: vectors or pytrees of equal structure.
+        precondition: applied to each whole gradient first, so that the scores are those of the
+            arrays' steps; see `preconditioner`.
+
+    Raises:
+        ValueError, TypeError: as for `alignment_score`.
     """
     _check_same_structure(gradients)
+    if precondition is not None:
+        gradients = [precondition(g) for g in gradients]
     leaves = [jax.tree_util.tree_leaves_with_path(g) for g in gradients]
     score = jax.jit(alignment_score)
     return {
@@ -75,8 +86,8 @@ def interference_matrix(
 
     Args:
         gradients: g_1 .. g_n, vectors or pytrees of equal structure.
-        precondition: the linear map P applied to one gradient; None is the identity, the
-            update of gradient descent.
+        precondition: the linear map P applied to one gradient, for example that of an optimizer,
+            see `preconditioner`; None is the identity, the update of gradient descent.
 
     Returns:
         Array of shape (n, n), in units of loss per unit of learning rate. A negative entry
@@ -87,9 +98,35 @@ def interference_matrix(
     """
     _check_same_structure(gradients)
     directions = gradients if precondition is None else [precondition(g) for g in gradients]
+    return first_order_changes(gradients, directions)
+
+
+def first_order_changes(gradients: Sequence[PyTree], directions: Sequence[PyTree]) -> jax.Array:
+    """The matrix - g_j . d_k: change of term j along the negative of direction k."""
     g = jnp.stack([ravel_pytree(tree)[0] for tree in gradients])
     d = jnp.stack([ravel_pytree(tree)[0] for tree in directions])
     return -jnp.matmul(g, d.T, precision=jax.lax.Precision.HIGHEST)
+
+
+def normalized_interference(matrix: jax.Array) -> jax.Array:
+    """The interference matrix in units of what each term does for itself.
+
+        C_jk = I_jk / sqrt(I_jj I_kk)
+
+    For a symmetric positive P it is minus the matrix of cosines in the metric of P: -1 on the
+    diagonal, entries in [-1, 1], positive where two terms hinder each other, and it does not
+    depend on weights, step length or the factor up to which P is known. The alignment score in
+    that metric is -2 mean(C) - 1.
+
+    Args:
+        matrix: I, shape (.., n, n).
+
+    Returns:
+        C, of the same shape; nan in the row and column of a term that its own part of the step
+        does not lower.
+    """
+    own = jnp.sqrt(-jnp.diagonal(matrix, axis1=-2, axis2=-1))
+    return matrix / (own[..., :, None] * own[..., None, :])
 
 
 def _check_same_structure(gradients: Sequence[PyTree]) -> None:

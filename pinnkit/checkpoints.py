@@ -26,7 +26,15 @@ from pinnkit.problems import Problem
 from pinnkit.storage import from_numpy, sync_folder, to_numpy
 from pinnkit.training_step import TrainingState
 
+FORMAT = 2
+"""Of the training state; that of a run's own file is `pinnkit.description.FORMAT`."""
 KEPT = 2
+NAMES = {
+    "params": "network",
+    "key": "random number generator",
+    "points": "set of points",
+    "weights": "set of loss terms",
+}
 OTHER_FOLDER = "use another folder, or remove this one to start afresh"
 
 
@@ -45,7 +53,7 @@ class Store:
     """
 
     def __init__(self, folder, problem: Problem, network: nnx.Module, settings=None):
-        self._about = describe(problem, network)
+        self._about = describe(problem, network) | {"format": FORMAT}
         self._about["network"] = {
             "architecture": self._about["network"],
             "constants": _constants(network),
@@ -194,12 +202,12 @@ def _layout(arrays: dict[str, np.ndarray]) -> dict[str, str]:
 
 
 def _check_layout(found: dict[str, str], expected: dict[str, str], path: Path) -> None:
-    for part in ("params", "key", "optimizer"):
+    for part in ("params", "key", "optimizer", "points", "weights"):
         there, here = (
             {n: kind for n, kind in layout.items() if n.split("/")[0] == part}
             for layout in (found, expected)
         )
-        what = {"params": "network", "key": "random number generator"}.get(part, part)
+        what = NAMES.get(part, part)
         check_same({"format": 0, what: there}, {"format": 0, what: here}, path, OTHER_FOLDER)
 
 

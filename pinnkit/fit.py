@@ -15,6 +15,7 @@ import optax
 from flax import nnx
 from tqdm.auto import tqdm
 
+from pinnkit.balancing import AdaptiveWeights
 from pinnkit.checkpoints import Store
 from pinnkit.interrupt import StopButton
 from pinnkit.monitors import Monitor
@@ -37,7 +38,7 @@ def fit(
     *,
     steps: int,
     points: UniformSampler | None = None,
-    weights: Mapping[str, float] | None = None,
+    weights: Mapping[str, float] | AdaptiveWeights | None = None,
     causal: CausalWeights | None = None,
     resample_every: int = 1,
     seed: int = 0,
@@ -57,11 +58,13 @@ def fit(
         problem: the equation, its domain and its conditions.
         network: maps a point of shape (d,) to an array of shape (n_fields,); left unchanged. The
             dtype of its parameters sets the precision of the whole run.
-        optimizer: any optax transformation; `value`, `grad` and `value_fn` are passed to those
-            that take extra arguments, such as `optax.lbfgs`.
+        optimizer: any optax transformation. Those that take extra arguments are passed `value`,
+            `grad` and `value_fn`, as `optax.lbfgs` needs them, `least_squares` for Gauss-Newton,
+            and `gradients_by_term` for gradient surgery, which costs nothing unless it is called.
         steps: number of optimizer steps in all, those of a resumed checkpoint included.
         points: how many points are drawn, and where.
-        weights: factor of each loss term; 1 where none is given.
+        weights: factor of each loss term, 1 where none is given; or how they are computed during
+            training, for example `pinnkit.GradientNormWeights()`.
         causal: optional weighting of the equation's residuals by time.
         resample_every: steps that share the same points.
         seed: of the collocation points.
@@ -74,10 +77,11 @@ def fit(
         progress: show a bar.
 
     Returns:
-        The trained network with its history. It is returned, too, when training is stopped early:
-        by the Stop button, by the time limit, by a loss that is not finite or by an error; the
-        last two leave the last good state and a warning that says what to try. `run.status`
-        tells which, `run.failed` whether something went wrong.
+        The trained network with its history; of a schedule-free optimizer, the network of its
+        average. It is returned, too, when training is stopped early: by the Stop button, by the
+        time limit, by a loss that is not finite or by an error; the last two leave the last good
+        state and a warning that says what to try. `run.status` tells which, `run.failed`
+        whether something went wrong.
 
     Raises:
         ValueError, TypeError: an argument does not fit; nothing has been computed then.
@@ -99,11 +103,13 @@ def fit(
     points = UniformSampler() if points is None else points
     weights = {} if weights is None else weights
     _check_types(problem, network, optimizer, points, weights, causal, checkpoint)
-    loss = Loss(problem, dict(weights), causal, getattr(network, "hard_terms", ()))
+    adaptive = weights if isinstance(weights, AdaptiveWeights) else None
+    start = weights if adaptive is None else adaptive.start
+    loss = Loss(problem, dict(start), causal, getattr(network, "hard_terms", ()))
     dtype = dtype_of(nnx.state(network, nnx.Param))
     settings = {
         "points": points,
-        "weights": {name: value for name, value in loss.weights.items() if value != 1},
+        "weights": adaptive or {name: value for name, value in start.items() if value != 1},
         "causal": causal,
         "seed": seed,
     }
@@ -112,7 +118,7 @@ def fit(
     with precision(dtype):
         check_network(problem, network, dtype)
         extended = optax.with_extra_args_support(optimizer)
-        step = TrainingStep(loss, network, extended, points, dtype, resample_every)
+        step = TrainingStep(loss, network, extended, points, dtype, resample_every, adaptive)
         store = Store.open(checkpoint, problem, network, settings)
         try:
             training = _Training(step, Run(problem, network, seed=seed), store, seed)
@@ -139,7 +145,13 @@ def _check_types(problem, network, optimizer, points, weights, causal, checkpoin
             "an optax.GradientTransformation, for example pinnkit.soap(1e-3) or optax.adam(1e-3)",
         ),
         ("points", points, Callable, "a sampler, for example pinnkit.UniformSampler(interior=512)"),
-        ("weights", weights, Mapping, 'factors by loss term, for example {"initial": 10.0}'),
+        (
+            "weights",
+            weights,
+            Mapping | AdaptiveWeights,
+            'factors by loss term, for example {"initial": 10.0}, or for example '
+            "pinnkit.GradientNormWeights()",
+        ),
         ("causal", causal, CausalWeights | None, "pinnkit.CausalWeights(...) or None"),
         ("checkpoint", checkpoint, str | Path | None, "the path of a folder or None"),
     ):
@@ -231,7 +243,7 @@ class _Training:
         """Hand over and save the last good state, however training ended."""
         run = self.run
         run.steps, run.seconds = int(self.state.step), self.seconds
-        run.network = self.step.network(self.state.params)
+        run.network = self.step.network_of(self.state)
         if self.store is not None:
             self.store.save(self.state, run.history)
 

@@ -50,6 +50,16 @@ class History(Mapping):
         rows = len(next(iter(self._columns.values()), ()))
         return f"History({rows} rows: {', '.join(self._columns)})"
 
+    def interference(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """The names of the n loss terms and their interference matrices, shape (rows, n, n).
+
+        Raises:
+            KeyError: there is a single term, or the optimizer's preconditioner is not known.
+        """
+        names = tuple(n.removeprefix("loss/") for n in self if n.startswith("loss/"))
+        entries = [[self[f"interference/{j}/{k}"] for k in names] for j in names]
+        return names, np.moveaxis(np.asarray(entries), -1, 0)
+
     @property
     def seconds(self) -> float:
         """Wall time of the last row."""

@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pinnkit.alignment import alignment_score
+from pinnkit.alignment import alignment_score, first_order_changes
+from pinnkit.least_squares import LeastSquares
+from pinnkit.preconditioners import UnknownPreconditionerError, preconditioner
 from pinnkit.problems._checks import check_reference
 from pinnkit.training_step import TrainingState, TrainingStep
 
@@ -21,6 +23,20 @@ class Monitor:
     steps), "gradient_norm" of the total, and, if the problem has a reference, "error/NAME" for each
     of `problem.observables`: relative L2 error on at most 2,000 random points of the reference
     grid, the same ones each time.
+
+    If the preconditioner P of the optimizer is known (see `preconditioner`; the identity for
+    gradient descent), also "alignment/intra/preconditioned" and "alignment/inter/preconditioned",
+    the scores of the same gradients after P as it is now; and, with two terms or more, the
+    interference matrix
+
+        "interference/J/K" = - w_J g_J . P (w_K g_K),
+
+    the first-order change of the weighted term J by the part of the step that term K asks for,
+    per unit of learning rate; negative lowers the loss, the sum of all is the change of "loss".
+    P has a positive factor of its own: `normalized_interference` is free of it.
+
+    What is not defined is nan: the inter-step scores at step 0, a score with a gradient that
+    vanishes, all that needs P before the optimizer has one.
     """
 
     def __init__(self, step: TrainingStep):
@@ -39,12 +55,43 @@ class Monitor:
             lambda *leaves: sum(w * g for w, g in zip(weight.values(), leaves, strict=True)),
             *(gradients[name] for name in weight),
         )
-        row = {"loss": sum(weight[n] * losses[n] for n in weight)} | {f"loss/{n}": v for n, v in losses.items()}
+        row = {"loss": sum(weight[n] * losses[n] for n in weight)} | {
+            f"loss/{n}": v for n, v in losses.items()
+        }
         if len(gradients) > 1:
             row["alignment/intra"] = alignment_score(list(gradients.values()))
         row["alignment/inter"] = alignment_score([state.gradient, total])
+        weighted = {n: jax.tree.map(lambda g, w=w: w * g, gradients[n]) for n, w in weight.items()}
+        row |= self._preconditioned(state, weighted)
         row["gradient_norm"] = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(total)))
         return row | self._errors(state)
+
+    def _preconditioned(self, state, gradients):
+        loss = self._step.loss.with_weights(state.weights)
+        residuals = LeastSquares(loss, self._step.network, state.points)
+        try:
+            precondition = preconditioner(state.optimizer, state.params, least_squares=residuals)
+        except UnknownPreconditionerError:
+            return {}
+        terms = list(gradients.values())
+        stack = jax.tree.map(lambda *leaves: jnp.stack(leaves), state.gradient, *terms)
+        directions = jax.vmap(precondition)(stack)
+        before, *asked = (
+            jax.tree.map(lambda d, i=i: d[i], directions) for i in range(len(terms) + 1)
+        )
+        row = {}
+        if len(terms) > 1:
+            row["alignment/intra/preconditioned"] = alignment_score(asked)
+        now = jax.tree.map(lambda *parts: sum(parts), *asked)
+        row["alignment/inter/preconditioned"] = alignment_score([before, now])
+        if len(terms) > 1:
+            matrix = first_order_changes(terms, asked)
+            row |= {
+                f"interference/{j}/{k}": matrix[a, b]
+                for a, j in enumerate(gradients)
+                for b, k in enumerate(gradients)
+            }
+        return row
 
     def _errors(self, state):
         if self._reference is None:

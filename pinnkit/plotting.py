@@ -142,6 +142,7 @@ def plot_alignment(
     n: int = 2,
     x: str = "step",
     window: int = 1,
+    preconditioned: bool = False,
 ) -> None:
     """Alignment score through training, with the line 2/n - 1 of orthogonal gradients.
 
@@ -152,9 +153,11 @@ def plot_alignment(
         n: number of gradients in the score.
         x: "seconds" or "step".
         window: length of the running mean in rows; single rows are faint dots behind it.
+        preconditioned: the score after the optimizer's preconditioner instead of before it.
     """
+    column = f"alignment/{kind}/preconditioned" if preconditioned else f"alignment/{kind}"
     for i, (label, history) in enumerate(histories.items()):
-        score, color = history[f"alignment/{kind}"], COLORS[i % len(COLORS)]
+        score, color = history[column], COLORS[i % len(COLORS)]
         if window > 1:
             ax.plot(history[x], score, ".", color=color, alpha=0.3, ms=3, mew=0)
         smooth = running_mean(score, window)
@@ -166,8 +169,54 @@ def plot_alignment(
         ls=":",
         label=f"orthogonal: {orthogonal_score(n):.2g}",
     )
-    ax.set(xlabel=_ABSCISSA[x], ylabel=f"{kind}-step alignment", ylim=(-1.05, 1.05))
+    label = f"{kind}-step alignment" + (", preconditioned" if preconditioned else "")
+    ax.set(xlabel=_ABSCISSA[x], ylabel=label, ylim=(-1.05, 1.05))
     ax.legend()
+
+
+def plot_interference(
+    ax: Axes,
+    matrix: np.ndarray,
+    names: Sequence[str],
+    *,
+    title: str = "",
+    label: str = "change of the term",
+    largest: float | None = None,
+) -> None:
+    """An interference matrix as a heat map: red raises a loss term, blue lowers it.
+
+    Args:
+        ax: where to draw.
+        matrix: shape (n, n); row j is the term that changes, column k the one whose part of the
+            step changes it. Terms of very different size are seen in `normalized_interference`.
+        names: of the n terms.
+        title: over the picture.
+        label: of the colour bar.
+        largest: where the colours end, by default the largest entry in absolute value.
+
+    Raises:
+        ValueError: matrix and names do not fit together.
+    """
+    matrix = np.asarray(matrix, dtype=float)
+    if matrix.shape != (len(names), len(names)):
+        raise ValueError(
+            f"expected a matrix of shape {(len(names),) * 2}, one row and column for each of "
+            f"{', '.join(names)}, got {matrix.shape}"
+        )
+    finite = np.abs(matrix[np.isfinite(matrix)])
+    largest = finite.max(initial=0.0) or 1.0 if largest is None else largest
+    image = ax.imshow(matrix, cmap=SIGNED_MAP, vmin=-largest, vmax=largest, aspect="auto")
+    ax.set_facecolor("0.85")  # seen where an entry is nan
+    for (j, k), value in np.ndenumerate(matrix):
+        dark = abs(value) > 0.6 * largest
+        color = "white" if dark else "black"
+        ax.text(k, j, f"{value:.2g}", ha="center", va="center", color=color)
+    ax.grid(False)
+    ticks = range(len(names))
+    ax.set_xticks(ticks, names, rotation=30, ha="right", rotation_mode="anchor")
+    ax.set_yticks(ticks, names)
+    ax.set(xlabel="asked for by", ylabel="change of term", title=title)
+    ax.figure.colorbar(image, ax=ax, label=label)
 
 
 def running_mean(values: Sequence[float], window: int) -> np.ndarray:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optax
 
 from pinnkit.optimizers.soap import soap
 from pinnkit.sampling import UniformSampler
 from pinnkit.weighting import CausalWeights
+
+if TYPE_CHECKING:
+    from pinnkit.balancing import AdaptiveWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +26,41 @@ class Recipe:
             transformation; the first is the default.
         network: options of `pinnkit.network`.
         points: where residuals are evaluated.
-        weights: factor of each loss term.
+        weights: factor of each loss term, or how they are computed during training.
         causal: optional causal weights.
+        resample_every: steps that share the same points.
+        alternatives: recipes for optimizers that want something else, such as another network in
+            another precision: first-order ones beside second-order ones.
+
+    Raises:
+        ValueError: two of the recipes name the same optimizer.
     """
 
     steps: int
     optimizers: Mapping[str, Callable[[int], optax.GradientTransformation]]
     network: Mapping[str, Any] = field(default_factory=dict)
     points: UniformSampler = field(default_factory=UniformSampler)
-    weights: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] | AdaptiveWeights = field(default_factory=dict)
     causal: CausalWeights | None = None
+    resample_every: int = 1
+    alternatives: tuple[Recipe, ...] = ()
+
+    def __post_init__(self):
+        names = [*self.optimizers, *(n for a in self.alternatives for n in a.by_optimizer)]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"an optimizer belongs to one recipe, got several for {', '.join(repeated)}: "
+                "give it another name in the alternatives"
+            )
+
+    @property
+    def by_optimizer(self) -> dict[str, Recipe]:
+        """The recipe of each optimizer's name, this one's own first."""
+        recipes = dict.fromkeys(self.optimizers, self)
+        for alternative in self.alternatives:
+            recipes |= alternative.by_optimizer
+        return recipes
 
 
 def warm_up_then_cosine(peak: float, steps: int) -> optax.Schedule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, ClassVar
 
 import jax
@@ -31,10 +32,7 @@ class UniformSampler:
     condition: int = 128
 
     def __post_init__(self):
-        for name in ("interior", "condition"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a positive number of points, got {value!r}")
+        _check_sizes(self, "interior", "condition")
 
     def __call__(self, key: jax.Array, problem: Problem, dtype) -> dict[str, jax.Array]:
         """Points by region: "interior" and each condition's name, arrays of shape (n, d)."""
@@ -79,10 +77,7 @@ class ResidualSampler:
     adaptive: ClassVar[bool] = True
 
     def __post_init__(self):
-        for name in ("interior", "condition", "pool"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a positive number, got {value!r}")
+        _check_sizes(self, "interior", "condition", "pool")
         if not 0 < self.mixed <= 1:
             raise ValueError(f"mixed must lie in (0, 1], got {self.mixed!r}")
 
@@ -110,6 +105,15 @@ class ResidualSampler:
             "interior": candidates[chosen],
             "inverse_density": jnp.mean(density) / density[chosen],
         }
+
+
+def _check_sizes(sampler, *names: str) -> None:
+    """Raise ValueError for a size that is no positive integer; NumPy's become Python's."""
+    for name in names:
+        value = getattr(sampler, name)
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be a positive number of points, got {value!r}")
+        object.__setattr__(sampler, name, int(value))
 
 
 def _stratified(key, n, problem, dtype) -> jax.Array:

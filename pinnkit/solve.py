@@ -24,12 +24,17 @@ def preset_from_environment(default: str = "laptop") -> str:
     return _known(os.environ.get("PINNKIT_PRESET", default), PRESETS)
 
 
-def recipe(problem: Problem, preset: str = "laptop") -> Recipe:
+def recipe(problem: Problem, preset: str = "laptop", optimizer: str | None = None) -> Recipe:
     """The problem's own recipe.
+
+    Args:
+        problem: what to solve.
+        preset: "test", "laptop" or "gpu".
+        optimizer: one of the names in the recipe or its alternatives; by default the first.
 
     Raises:
         TypeError: the preset is no recipe.
-        ValueError: the problem has no such preset, or none at all.
+        ValueError: the problem has no such preset, or none at all; unknown optimizer.
     """
     if not problem.presets:
         raise ValueError(
@@ -42,7 +47,9 @@ def recipe(problem: Problem, preset: str = "laptop") -> Recipe:
         raise TypeError(
             f"the preset {preset!r} must be a pinnkit.recipes.Recipe, got {type(chosen).__name__}"
         )
-    return chosen
+    if optimizer is None:
+        return chosen
+    return chosen.by_optimizer[_known(optimizer, chosen.by_optimizer, "optimizer")]
 
 
 def solve(
@@ -59,7 +66,9 @@ def solve(
     Args:
         problem: what to solve.
         preset: "test" (seconds), "laptop" (minutes on a CPU) or "gpu" (the published setting).
-        optimizer: one of the recipe's names, or any optax transformation; its first by default.
+        optimizer: a name in the recipe or its alternatives, which is then trained by the one that
+            names it, or any optax transformation, trained by the recipe itself; by default the
+            first name.
         steps: instead of the recipe's; learning-rate schedules are stretched accordingly.
         seed: of the initial weights and of the collocation points.
         fit_options: handed to `pinnkit.fit`, such as checkpoint, monitor_every or time_limit.
@@ -67,13 +76,18 @@ def solve(
     Raises:
         ValueError: unknown preset or optimizer.
     """
-    chosen = recipe(problem, preset)
+    chosen = recipe(problem, preset, optimizer if isinstance(optimizer, str) else None)
     steps = chosen.steps if steps is None else steps
     if optimizer is None:
         optimizer = next(iter(chosen.optimizers))
     if isinstance(optimizer, str):
-        optimizer = chosen.optimizers[_known(optimizer, chosen.optimizers, "optimizer")](steps)
-    settings = {"points": chosen.points, "weights": chosen.weights, "causal": chosen.causal}
+        optimizer = chosen.optimizers[optimizer](steps)
+    settings = {
+        "points": chosen.points,
+        "weights": chosen.weights,
+        "causal": chosen.causal,
+        "resample_every": chosen.resample_every,
+    }
     return fit(
         problem,
         build_network(problem, seed=seed, **chosen.network),

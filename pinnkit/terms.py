@@ -6,8 +6,10 @@ gradient of each term and so the alignment score are computed from its result.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ from pinnkit.problems._checks import check_conditions
 from pinnkit.weighting import CausalWeights, check_weights
 
 Points = Mapping[str, jax.Array]
+PyTree = Any
 
 
 def residuals(
@@ -33,14 +36,28 @@ def residuals(
     Returns:
         Arrays of shape (n,), or (n, k) for a condition on k quantities, by term.
     """
-    named = problem.field(function)
-    rows = jax.vmap(lambda p: problem.residual(named, p))(points["interior"])
-    for condition in problem.conditions():
-        if condition.name not in skip:
-            rows[condition.name] = jax.vmap(
-                lambda p, residual=condition.residual: residual(named, p)
-            )(points[condition.name])
+    regions = ("interior", *(c.name for c in problem.conditions() if c.name not in skip))
+    rows = {}
+    for region in regions:
+        rows |= jax.vmap(lambda p, r=region: residuals_at(problem, function, r, p))(points[region])
     return rows
+
+
+def residuals_at(
+    problem: Problem, function: Callable, region: str, point: jax.Array
+) -> dict[str, jax.Array]:
+    """Residual of every loss term of one region at one point of shape (d,).
+
+    Args:
+        problem, function: as for `residuals`.
+        region: "interior" or the name of a condition.
+        point: where.
+    """
+    named = problem.field(function)
+    if region == "interior":
+        return problem.residual(named, point)
+    (condition,) = (c for c in problem.conditions() if c.name == region)
+    return {region: condition.residual(named, point)}
 
 
 def term_names(problem: Problem, skip=()) -> tuple[str, ...]:
@@ -128,6 +145,12 @@ class Loss:
     def terms(self) -> tuple[str, ...]:
         return term_names(self.problem, self.skip)
 
+    def with_weights(self, weights: Mapping[str, float | jax.Array]) -> Loss:
+        """The same loss with other weights, which are not checked: they may be traced."""
+        other = copy.copy(self)
+        object.__setattr__(other, "weights", dict(weights))
+        return other
+
     def by_term(self, function, points: Points) -> dict[str, jax.Array]:
         """Unweighted loss of each term, a scalar each (rows of the equation weighted)."""
         rows = residuals(self.problem, function, points, self.skip)
@@ -163,6 +186,27 @@ class Loss:
     def total(self, by_term: Mapping[str, jax.Array]) -> jax.Array:
         """The weighted sum that is minimized."""
         return sum(self.weights.get(name, 1.0) * value for name, value in by_term.items())
+
+    def gradients_by_term(
+        self, network: Callable[[PyTree], Callable], params: PyTree, points: Points
+    ) -> dict[str, PyTree]:
+        """Gradient of each weighted term; their sum is that of the total.
+
+        Args:
+            network: maps parameters to a function of one point.
+            params: where to differentiate.
+            points: by region.
+        """
+
+        def weighted(params):
+            losses = self.by_term(network(params), points)
+            return {n: self.weights.get(n, 1.0) * value for n, value in losses.items()}
+
+        losses, pullback = jax.vjp(weighted, params)
+        return {
+            name: pullback({n: jnp.asarray(n == name, v.dtype) for n, v in losses.items()})[0]
+            for name in losses
+        }
 
 
 def _row_squares(rows: jax.Array) -> jax.Array:

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from pinnkit.balancing import AdaptiveWeights
 from pinnkit.least_squares import LeastSquares
+from pinnkit.optimizers.schedule_free import evaluation_params
 from pinnkit.sampling import UniformSampler
 from pinnkit.terms import Loss
 
@@ -26,6 +28,7 @@ class TrainingState(NamedTuple):
         optimizer: the optimizer's state.
         key: source of the points after these.
         points: where the next step evaluates the residuals, by region.
+        weights: factor of each loss term at the next step.
         gradient: total gradient of the step before, for the inter-step alignment.
     """
 
@@ -34,6 +37,7 @@ class TrainingState(NamedTuple):
     optimizer: PyTree
     key: jax.Array
     points: dict[str, jax.Array]
+    weights: dict[str, jax.Array]
     gradient: PyTree
 
 
@@ -41,12 +45,13 @@ class TrainingStep:
     """The pure functions of one run: its loss, its step, its loop.
 
     Args:
-        loss: what is minimized.
+        loss: what is minimized, with the weights at the start.
         network: what is trained.
         optimizer: how.
         points: draws points for a key.
         dtype: of parameters and points.
         hold: steps that share the same points.
+        adaptive: how the weights change; by default they do not.
     """
 
     def __init__(
@@ -57,12 +62,14 @@ class TrainingStep:
         points: UniformSampler,
         dtype: jnp.dtype,
         hold: int = 1,
+        adaptive: AdaptiveWeights | None = None,
     ):
         self.loss = loss
         self.optimizer = optimizer
         self.points = points
         self.dtype = dtype
         self.hold = hold
+        self.adaptive = adaptive
         self._graph, params, self._rest = nnx.split(network, nnx.Param, ...)
         self._initial_params = nnx.to_pure_dict(params)
 
@@ -70,48 +77,58 @@ class TrainingStep:
         """The network with these parameters."""
         return nnx.merge(self._graph, nnx.State(params), self._rest)
 
+    def network_of(self, state: TrainingState) -> nnx.Module:
+        """The network that training has arrived at: of a schedule-free optimizer, its average."""
+        return self.network(evaluation_params(state.optimizer, state.params))
+
     def initial_state(self, seed: int) -> TrainingState:
         params = self._initial_params
-        key, points = self.draw(jax.random.key(seed), params)
+        weights = {
+            n: jnp.asarray(self.loss.weights.get(n, 1.0), self.dtype) for n in self.loss.terms
+        }
+        key, points = self.draw(jax.random.key(seed), params, weights)
         state = TrainingState(
             step=jnp.zeros((), jnp.int32),
             params=params,
             optimizer=self.optimizer.init(params),
             key=key,
             points=points,
+            weights=weights,
             gradient=jax.tree.map(jnp.zeros_like, params),
         )
         # every leaf a buffer of its own, as donation demands (an optimizer may share some), and
         # strongly typed, as a state that returns from a checkpoint is
         return jax.tree.map(lambda x: jnp.array(x, dtype=jnp.asarray(x).dtype), state)
 
-    def draw(self, key: jax.Array, params: PyTree) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def draw(
+        self, key: jax.Array, params: PyTree, weights: dict[str, jax.Array]
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next key and the points that belong to this one."""
         following, now = jax.random.split(key)
         if not getattr(self.points, "adaptive", False):
             return following, self.points(now, self.loss.problem, self.dtype)
-        network = self.network(params)
+        loss, network = self.loss.with_weights(weights), self.network(params)
 
         def squares(points):
-            return self.loss.squared_residual(network, points)
+            return loss.squared_residual(network, points)
 
         return following, self.points(now, self.loss.problem, self.dtype, squares)
 
-    def weights(self, state: TrainingState) -> dict[str, float]:
+    def weights(self, state: TrainingState) -> dict[str, jax.Array]:
         """The factor of each loss term in the sum that is minimized."""
-        del state
-        return {name: self.loss.weights.get(name, 1.0) for name in self.loss.terms}
+        return {name: state.weights[name] for name in self.loss.terms}
 
     def losses(self, params: PyTree, points) -> dict[str, jax.Array]:
         return self.loss.by_term(self.network(params), points)
 
     def step(self, state: TrainingState) -> tuple[TrainingState, jax.Array]:
         """The state after one step, and whether loss and update were finite."""
-        points = state.points
+        points, loss = state.points, self.loss.with_weights(state.weights)
 
-        def objective(params, least_squares=None):  # optax's line searches hand on what they get
-            del least_squares
-            return self.loss.total(self.losses(params, points))
+        # optax's line searches hand on the extra arguments they get
+        def objective(params, least_squares=None, gradients_by_term=None):
+            del least_squares, gradients_by_term
+            return loss.total(self.losses(params, points))
 
         value, gradient = self._value_and_grad(objective, state)
         updates, optimizer = self.optimizer.update(
@@ -121,19 +138,41 @@ class TrainingStep:
             value=value,
             grad=gradient,
             value_fn=objective,
-            least_squares=LeastSquares(self.loss, self.network, points),
+            least_squares=LeastSquares(loss, self.network, points),
+            gradients_by_term=lambda: loss.gradients_by_term(self.network, state.params, points),
         )
         params = optax.apply_updates(state.params, updates)
         finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(updates))
-        if self.hold == 1:
-            key, points = self.draw(state.key, params)
-        else:
-            due = (state.step + 1) % self.hold == 0
-            key, points = jax.lax.cond(
-                due, lambda: self.draw(state.key, params), lambda: (state.key, state.points)
+        following = self._prepare(
+            state._replace(
+                step=state.step + 1, params=params, optimizer=optimizer, gradient=gradient
             )
-            optimizer = _forget_value(optimizer, due)
-        return TrainingState(state.step + 1, params, optimizer, key, points, gradient), finite
+        )
+        return following, finite
+
+    def _prepare(self, state: TrainingState) -> TrainingState:
+        """The state with the points and weights of its next step."""
+
+        def draw():
+            return self.draw(state.key, state.params, state.weights)
+
+        if self.hold == 1:
+            key, points = draw()
+        else:
+            due = state.step % self.hold == 0
+            key, points = jax.lax.cond(due, draw, lambda: (state.key, state.points))
+            state = state._replace(optimizer=_forget_value(state.optimizer, due))
+        state = state._replace(key=key, points=points)
+        if self.adaptive is None:
+            return state
+
+        def balance():
+            loss = self.loss.with_weights(state.weights)
+            return self.adaptive(loss, self.network, state.params, points)
+
+        due = state.step % self.adaptive.every == 0
+        weights = jax.lax.cond(due, balance, lambda: state.weights)
+        return state._replace(weights=weights, optimizer=_forget_value(state.optimizer, due))
 
     def _value_and_grad(self, objective: Callable, state: TrainingState):
         """Where points are held, a line search may have left both at the end of the step before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import jax
@@ -37,8 +38,9 @@ class CausalWeights:
     def __post_init__(self):
         if not self.tolerance > 0:
             raise ValueError(f"tolerance must be positive, got {self.tolerance!r}")
-        if not isinstance(self.chunks, int) or self.chunks < 2:
+        if not isinstance(self.chunks, Integral) or self.chunks < 2:
             raise ValueError(f"chunks must be an integer >= 2, got {self.chunks!r}")
+        object.__setattr__(self, "chunks", int(self.chunks))
 
     def __call__(self, times: jax.Array, squares: jax.Array, interval) -> jax.Array:
         """Weight of every row.

@@ -14,6 +14,8 @@ from flax import nnx
 import pinnkit
 from pinnkit import references
 from pinnkit.alignment import alignment_by_layer
+from pinnkit.balancing import GradientNormWeights, TangentKernelWeights
+from pinnkit.optimizers.surgery import pcgrad
 from pinnkit.problems import Burgers, Wave
 from pinnkit.training_step import TrainingStep
 from tests.test_checkpoints import stored
@@ -399,7 +401,37 @@ TABLE = {
     "a list of weights": (
         lambda _: fit(weights=[1.0, 10.0]),
         TypeError,
-        'weights must be factors by loss term, for example {"initial": 10.0}, got list',
+        'weights must be factors by loss term, for example {"initial": 10.0}, or .*, got list',
+    ),
+    "the class of adaptive weights": (
+        lambda _: fit(weights=GradientNormWeights),
+        TypeError,
+        r"weights must be .*GradientNormWeights\(\), got the class GradientNormWeights",
+    ),
+    "adaptive weights that start from an unknown term": (
+        lambda _: fit(weights=GradientNormWeights(start={"momentum": 1.0})),
+        ValueError,
+        "unknown loss term 'momentum': .*trains",
+    ),
+    "adaptive weights that start from a number": (
+        lambda _: TangentKernelWeights(start=10.0),
+        TypeError,
+        'start must be factors by loss term, for example {"initial": 10.0}, got float',
+    ),
+    "adaptive weights that are never updated": (
+        lambda _: TangentKernelWeights(every=0),
+        ValueError,
+        "every must be an integer >= 1, got 0",
+    ),
+    "adaptive weights that keep everything": (
+        lambda _: GradientNormWeights(momentum=1.0),
+        ValueError,
+        r"momentum must lie in \[0, 1\), got 1.0",
+    ),
+    "surgery without gradients": (
+        lambda _: pcgrad().update(jnp.ones(2), pcgrad().init(jnp.ones(2))),
+        ValueError,
+        "pcgrad needs the gradient of every loss term: call update",
     ),
     "causal weights by a switch": (
         lambda _: fit(causal=True),
@@ -472,7 +504,7 @@ TABLE = {
     "checkpoint of another version": (
         lambda folder: fit(checkpoint=old_checkpoint(folder)),
         ValueError,
-        "step-20 has format 0, this version of pinnkit .* reads 1: use the version that wrote it",
+        "step-20 has format 0, this version of pinnkit .* reads 2: use the version that wrote it",
     ),
     "checkpoints that are all torn": (
         lambda folder: fit(checkpoint=torn_checkpoints(folder)),

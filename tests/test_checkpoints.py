@@ -341,9 +341,31 @@ def test_another_format_version_is_refused(tmp_path):
     run["about"] |= {"format": 99, "pinnkit": "7.0"}
     (path / "data.json").write_text(json.dumps(run))
     reseal(path)
-    expected = "has format 99, .* reads 1: use the version that wrote it, 7.0. Or use another"
+    expected = "has format 99, .* reads 2: use the version that wrote it, 7.0. Or use another"
     with pytest.raises(ValueError, match=expected):
         Store(tmp_path, PROBLEM, network()).restore(first_state())
+
+
+def test_a_checkpoint_without_weights_is_refused_by_its_format(tmp_path):
+    """Format 1 is that of states without points and weights, which cannot be continued."""
+    stored(tmp_path, 20)
+    path = tmp_path / "step-20"
+    arrays, run = sealed.read(path)
+    old = {n: a for n, a in arrays.items() if n.split("/")[0] not in ("points", "weights")}
+    assert len(old) < len(arrays)
+    shutil.rmtree(path)
+    sealed.write(path, old, run | {"about": run["about"] | {"format": 1}})
+    with pytest.raises(ValueError, match=r"step-20 has format 1, .* reads 2: use the version that"):
+        Store(tmp_path, PROBLEM, network()).restore(first_state())
+
+
+def test_a_checkpoint_of_other_terms_is_refused(tmp_path):
+    """An equation of one's own may have changed without a change of its name."""
+    stored(tmp_path, 20)
+    state = first_state()
+    other = state._replace(weights={"pde": state.weights["pde"]})
+    with pytest.raises(ValueError, match='another set of loss terms: weights/initial is "float32'):
+        Store(tmp_path, PROBLEM, network()).restore(other)
 
 
 def test_other_steps_than_those_it_began_with_are_a_warning(tmp_path):

@@ -85,6 +85,22 @@ def test_the_loop_is_plain_optax():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+def test_the_network_of_a_schedule_free_optimizer_is_the_average_of_its_iterates():
+    """At a constant rate x is the plain mean of z; training itself goes on from y."""
+    optimizer = optax.contrib.schedule_free_sgd(1e-2)
+    run = train(optimizer, steps=4)
+    network = pinnkit.network(PROBLEM, width=8, depth=2)
+    step = TrainingStep(Loss(PROBLEM), network, optimizer, POINTS, jnp.float32)
+    state, advance, iterates = step.initial_state(0), jax.jit(step.step), []
+    for _ in range(4):
+        state, _ = advance(state)
+        iterates.append(state.optimizer.z)
+    mean = jax.tree.leaves(jax.tree.map(lambda *z: sum(z) / 4, *iterates))
+    for ours, z, y in zip(parameters(run), mean, jax.tree.leaves(state.params), strict=True):
+        np.testing.assert_allclose(ours, z, rtol=1e-4, atol=1e-6)
+        assert np.abs(ours - y).max() > 1e-5
+
+
 def test_the_network_handed_in_is_not_changed():
     network = pinnkit.network(PROBLEM, width=8)
     before = [np.array(leaf) for leaf in jax.tree.leaves(nnx.state(network))]

@@ -78,6 +78,28 @@ def test_errors_and_scores_are_labelled(ax):
     plotting.plot_alignment(ax, scores, kind="inter", n=4, window=3)
     assert ax.get_ylabel() == "inter-step alignment"
     assert "orthogonal: -0.5" in [t.get_text() for t in ax.get_legend().get_texts()]
+    ax.clear()
+    scores = {"SOAP": history(**{"alignment/intra/preconditioned": 6 * [0.25]})}
+    plotting.plot_alignment(ax, scores, kind="intra", preconditioned=True)
+    assert ax.get_ylabel() == "intra-step alignment, preconditioned"
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), 6 * [0.25])
+
+
+def test_interference_is_read_row_by_row_and_coloured_about_zero(ax):
+    matrix = np.array([[-2.0, 0.5], [np.nan, -1e-3]])
+    plotting.plot_interference(ax, matrix, ["pde", "initial"], title="Adam")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("asked for by", "change of term")
+    for axis in (ax.get_xticklabels(), ax.get_yticklabels()):
+        assert [t.get_text() for t in axis] == ["pde", "initial"]
+    printed = {t.get_position(): t.get_text() for t in ax.texts}
+    assert printed == {(0, 0): "-2", (1, 0): "0.5", (0, 1): "nan", (1, 1): "-0.001"}
+    (image,) = ax.images
+    assert image.get_clim() == (-2.0, 2.0)
+    np.testing.assert_array_equal(np.ma.filled(image.get_array(), np.nan), matrix)
+    raises, lowers = (np.array(image.cmap(image.norm(v))) for v in (2.0, -2.0))
+    assert raises[0] > raises[2] and lowers[2] > lowers[0]  # red, blue
+    with pytest.raises(ValueError, match="one row and column for each of pde, initial"):
+        plotting.plot_interference(ax, np.ones((3, 3)), ["pde", "initial"])
 
 
 def test_running_mean_leaves_out_nan():

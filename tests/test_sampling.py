@@ -48,6 +48,15 @@ def test_weighted_means_are_those_of_the_domain_and_less_noisy():
     assert np.std(adaptive) < np.std(uniform) / 2
 
 
+def test_sizes_may_be_integers_of_numpy():
+    for sampler in (pinnkit.UniformSampler, ResidualSampler):
+        theirs, ours = (
+            sampler(interior=np.int64(5), condition=np.int32(3)),
+            sampler(interior=5, condition=3),
+        )
+        assert theirs == ours and type(theirs.interior) is int
+
+
 def test_without_a_residual_the_points_are_uniform():
     points = ResidualSampler(interior=100)(
         jax.random.key(0), PROBLEM, jnp.float32, lambda p: 0 * p[:, 0]
@@ -92,8 +101,8 @@ def test_a_run_with_held_points_is_continued_bit_for_bit(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"interior": 0}, "interior must be a positive number, got 0"),
-        ({"pool": 1.5}, "pool must be a positive number, got 1.5"),
+        ({"interior": 0}, "interior must be a positive number of points, got 0"),
+        ({"pool": 1.5}, "pool must be a positive number of points, got 1.5"),
         ({"mixed": 0.0}, r"mixed must lie in \(0, 1\], got 0.0"),
     ],
 )

@@ -1,5 +1,8 @@
 """Presets: every recipe builds, names are checked, notebooks read the environment."""
 
+import dataclasses
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +12,10 @@ from flax import nnx
 
 import pinnkit
 from pinnkit import problems
+from pinnkit.balancing import AdaptiveWeights, GradientNormWeights
+from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Burgers
-from pinnkit.recipes import soap_and_adam, warm_up_then_cosine
+from pinnkit.recipes import Recipe, soap_and_adam, warm_up_then_cosine
 from pinnkit.terms import Loss
 from pinnkit.training_step import TrainingStep
 
@@ -20,18 +25,22 @@ PROBLEMS = [getattr(problems, name)() for name in problems.BENCHMARKS]
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: type(p).__name__)
 @pytest.mark.parametrize("preset", ["test", "laptop", "gpu"])
 def test_every_recipe_traces_at_full_size(problem, preset):
-    recipe = pinnkit.recipe(problem, preset)
-    network = pinnkit.network(problem, **recipe.network)
-    skip = getattr(network, "hard_terms", ())
-    loss = Loss(problem, recipe.weights, recipe.causal, skip)
-    for build in recipe.optimizers.values():
-        optimizer = optax.with_extra_args_support(build(recipe.steps))
-        step = TrainingStep(loss, network, optimizer, recipe.points, jnp.float32)
-        state = jax.eval_shape(lambda step=step: step.initial_state(0))
-        after, _ = jax.eval_shape(step.step, state)
-        assert jax.tree.map(lambda a: (a.shape, a.dtype), after) == jax.tree.map(
-            lambda a: (a.shape, a.dtype), state
-        )
+    for name, recipe in pinnkit.recipe(problem, preset).by_optimizer.items():
+        network = pinnkit.network(problem, **recipe.network)
+        dtype = dtype_of(nnx.state(network, nnx.Param))
+        with precision(dtype):
+            fixed = not isinstance(recipe.weights, AdaptiveWeights)
+            weights, adaptive = (recipe.weights, None) if fixed else ({}, recipe.weights)
+            loss = Loss(problem, weights, recipe.causal, getattr(network, "hard_terms", ()))
+            optimizer = optax.with_extra_args_support(recipe.optimizers[name](recipe.steps))
+            step = TrainingStep(
+                loss, network, optimizer, recipe.points, dtype, recipe.resample_every, adaptive
+            )
+            state = jax.eval_shape(lambda step=step: step.initial_state(0))
+            after, _ = jax.eval_shape(step.step, state)
+            assert jax.tree.map(lambda a: (a.shape, a.dtype), after) == jax.tree.map(
+                lambda a: (a.shape, a.dtype), state
+            )
 
 
 def test_the_test_preset_trains():
@@ -67,6 +76,56 @@ def test_soap_and_adam_take_the_same_schedule_and_decays():
         moved[name] = update
     rate = warm_up_then_cosine(3e-3, 100)
     np.testing.assert_allclose(moved["adam"] / rate(8), moved["soap"] / rate(9), rtol=1e-5)
+
+
+SECOND_ORDER = Recipe(
+    steps=4,
+    optimizers={"Broyden": lambda steps: pinnkit.self_scaled_broyden(max_linesearch_steps=3)},
+    network={"width": 4, "depth": 1, "dtype": "float64"},
+    points=pinnkit.UniformSampler(interior=16, condition=8),
+    weights=GradientNormWeights(every=3),
+    resample_every=2,
+    alternatives=(
+        Recipe(
+            steps=6,
+            optimizers={"adam": lambda steps: optax.adam(1e-3)},
+            network={"width": 5, "depth": 1},
+            points=pinnkit.UniformSampler(interior=32, condition=8),
+        ),
+    ),
+)
+
+
+def test_each_optimizer_is_trained_by_the_recipe_that_names_it(monkeypatch):
+    problem = type("Own", (Burgers,), {"presets": {"laptop": SECOND_ORDER}})()
+    asked = []
+
+    def fit(problem, network, optimizer, **options):
+        asked.append(options)
+        return pinnkit.fit(problem, network, optimizer, **options)
+
+    monkeypatch.setattr(sys.modules[pinnkit.solve.__module__], "fit", fit)
+    for name, width, dtype, recipe in (
+        (None, 4, "float64", SECOND_ORDER),
+        ("adam", 5, "float32", SECOND_ORDER.alternatives[0]),
+        (optax.sgd(1e-4), 4, "float64", SECOND_ORDER),
+    ):
+        run = pinnkit.solve(problem, optimizer=name, progress=False)
+        kernel = run.network.output.kernel
+        assert run.steps == recipe.steps and not run.failed
+        assert kernel.shape == (width, 1) and kernel.dtype == dtype
+        for option in ("points", "weights", "causal", "resample_every"):
+            assert asked[-1][option] is getattr(recipe, option)
+    assert pinnkit.recipe(problem, "laptop", "adam").steps == 6
+    assert pinnkit.recipe(problem, "laptop").steps == 4
+    with pytest.raises(ValueError, match="unknown optimizer 'soap': expected one of: Broyden, ad"):
+        pinnkit.recipe(problem, "laptop", "soap")
+
+
+def test_an_optimizer_belongs_to_one_recipe():
+    with pytest.raises(ValueError, match="belongs to one recipe, got several for Broyden: give"):
+        dataclasses.replace(SECOND_ORDER, alternatives=(SECOND_ORDER.alternatives[0], Recipe(
+            steps=1, optimizers=SECOND_ORDER.optimizers)))  # fmt: skip
 
 
 def test_unknown_names():

@@ -108,6 +108,32 @@ def test_loss_is_the_weighted_sum_of_mean_squares():
     assert np.isclose(loss.total(by_term), pde + 10 * initial + boundary, rtol=1e-5)
 
 
+def test_gradients_of_the_weighted_terms_add_up():
+    problem = Heat()
+    loss = Loss(problem, {"initial": 10.0})
+    points = UniformSampler(interior=8, condition=4)(jax.random.key(0), problem, jnp.float32)
+
+    def network(a):
+        return lambda p: jnp.sin(a[0] * p[0] + a[1] * p[1])[None]
+
+    at = jnp.asarray([0.3, 0.7])
+    gradients = loss.gradients_by_term(network, at, points)
+    for name, gradient in gradients.items():
+        alone = jax.grad(lambda a, n=name: loss.by_term(network(a), points)[n])(at)
+        np.testing.assert_allclose(gradient, alone * (10 if name == "initial" else 1), rtol=1e-4)
+    total = jax.grad(lambda a: loss.total(loss.by_term(network(a), points)))(at)
+    np.testing.assert_allclose(sum(gradients.values()), total, rtol=1e-4)
+
+
+def test_other_weights_leave_the_loss_as_it_is():
+    loss = Loss(Heat(), {"initial": 10.0}, CausalWeights(), ("boundary",))
+    other = jax.jit(lambda w: loss.with_weights({"pde": w}).total({"pde": 3.0, "initial": 1.0}))
+    assert other(2.0) == 7.0
+    assert loss.total({"pde": 3.0, "initial": 1.0}) == 13.0
+    assert loss.with_weights({}).terms == ("pde", "initial")
+    assert loss.with_weights({}).causal is loss.causal
+
+
 def test_hard_conditions_are_left_out():
     assert term_names(Burgers(), skip=("initial",)) == ("pde",)
 
@@ -137,6 +163,10 @@ def test_causal_loss_favours_early_times():
         (lambda: Burgers(viscosity=float("nan")), "viscosity must be positive"),
         (lambda: Wave(speed=0), "speed must be positive"),
         (lambda: UniformSampler(interior=0), "interior must be a positive number"),
+        (
+            lambda: UniformSampler(condition=True),
+            "condition must be a positive number of points, got",
+        ),
         (lambda: CausalWeights(tolerance=0), "tolerance must be positive"),
         (lambda: CausalWeights(chunks=1), "chunks must be an integer >= 2"),
         (lambda: Loss(Burgers(), {"momentum": 1.0}), "unknown loss term 'momentum'.*pde, initial"),

@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -61,7 +63,8 @@ def scale_by_soap(
     shampoo_beta: float | None = None,
     eps: float = 1e-8,
     precondition_frequency: int = 10,
-    max_precond_dim: int = 10_000,
+    max_precond_dim: int | tuple[int, ...] = 10_000,
+    one_sided: bool = False,
     precondition_1d: bool = False,
     normalize: bool = False,
 ) -> optax.GradientTransformation:
@@ -70,23 +73,30 @@ def scale_by_soap(
     Arguments, errors and notes as for `soap`.
     """
     for name, value in (("b1", b1), ("b2", b2), ("shampoo_beta", shampoo_beta)):
-        if value is not None and not 0 <= value < 1:
-            raise ValueError(f"{name} must lie in [0, 1), got {value!r}")
-    if not (eps >= 0 and math.isfinite(eps)):
-        raise ValueError(f"eps must be finite and >= 0, got {eps!r}")
-    for name, value in (
-        ("precondition_frequency", precondition_frequency),
-        ("max_precond_dim", max_precond_dim),
-    ):
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-            raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+        if value is not None:
+            _check(name, value, lambda x: 0 <= x < 1, "must lie in [0, 1)")
+    _check("eps", eps, lambda x: x >= 0 and math.isfinite(x), "must be finite and >= 0")
+    whole = "must be an integer >= 1"
+    _check("precondition_frequency", precondition_frequency, _is_positive_integer, whole)
+    by_axis = isinstance(max_precond_dim, tuple)
+    for limit in max_precond_dim if by_axis else (max_precond_dim,):
+        _check("max_precond_dim", limit, _is_positive_integer, whole)
     beta = b2 if shampoo_beta is None else shampoo_beta
 
     def identities(p):
         shape = jnp.shape(p)
-        skip = len(shape) < (1 if precondition_1d else 2)
-        kept = [None if skip or n > max_precond_dim else n for n in shape]
-        return tuple(None if n is None else jnp.eye(n, dtype=jnp.result_type(p)) for n in kept)
+        axes = range(len(shape) if precondition_1d or len(shape) > 1 else 0)
+        limits = max_precond_dim if by_axis else (max_precond_dim,) * len(shape)
+        if len(limits) < len(axes):
+            raise ValueError(
+                f"max_precond_dim needs an entry for every axis, got {limits} and an array of "
+                f"shape {shape}"
+            )
+        axes = [i for i in axes if shape[i] <= limits[i]]
+        if one_sided:
+            axes = sorted(axes, key=lambda i: shape[i])[:1]
+        dtype = jnp.result_type(p)
+        return tuple(jnp.eye(n, dtype=dtype) if i in axes else None for i, n in enumerate(shape))
 
     def init(params):
         _check_floats(params, "parameters")
@@ -106,14 +116,14 @@ def scale_by_soap(
         moving = state.count > 0
         m, v, factors, bases = (structure.flatten_up_to(tree) for tree in state[1:])
 
+        def average(beta, old, new):
+            return jnp.where(moving, beta * old + (1 - beta) * new, 0 * new)
+
         projected = [_project(g, q) for g, q in zip(leaves, bases, strict=True)]
-        m = [jnp.where(moving, b1 * a + (1 - b1) * g, 0) for a, g in zip(m, projected, strict=True)]
-        v = [
-            jnp.where(moving, b2 * a + (1 - b2) * g**2, 0)
-            for a, g in zip(v, projected, strict=True)
-        ]
+        m = [average(b1, a, g) for a, g in zip(m, projected, strict=True)]
+        v = [average(b2, a, g**2) for a, g in zip(v, projected, strict=True)]
         steps = [
-            _project_back(jnp.where(moving, a / (jnp.sqrt(b) + eps), 0), q)
+            _project(jnp.where(moving, a / (jnp.sqrt(b) + eps), a), q, back=True)
             for a, b, q in zip(m, v, bases, strict=True)
         ]
         if normalize:
@@ -122,24 +132,15 @@ def scale_by_soap(
 
         factors = [
             tuple(
-                None if f is None else _running_mean(f, _gram(g, axis), beta)
+                None if f is None else beta * f + (1 - beta) * _gram(g, axis)
                 for axis, f in enumerate(fs)
             )
             for g, fs in zip(leaves, factors, strict=True)
         ]
         due = state.count % precondition_frequency == 0
-        m, v, bases = lax.switch(
-            jnp.where(moving, jnp.where(due, 2, 0), 1),
-            [
-                lambda m, v, factors, bases: (m, v, bases),
-                lambda m, v, factors, bases: (m, v, _first_bases(factors, bases)),
-                _turn,
-            ],
-            m,
-            v,
-            factors,
-            bases,
-        )
+        if jax.tree.leaves(bases):
+            branch = jnp.where(moving, jnp.where(due, 2, 0), 1)
+            m, v, bases = lax.switch(branch, [_rest, _start, _turn], m, v, factors, bases)
         new = ScaleBySoapState(
             optax.safe_increment(state.count),
             *(structure.unflatten(tree) for tree in (m, v, factors, bases)),
@@ -158,7 +159,8 @@ def soap(
     eps: float = 1e-8,
     weight_decay: float = 0.01,
     precondition_frequency: int = 10,
-    max_precond_dim: int = 10_000,
+    max_precond_dim: int | tuple[int, ...] = 10_000,
+    one_sided: bool = False,
     precondition_1d: bool = False,
     normalize: bool = False,
 ) -> optax.GradientTransformation:
@@ -173,7 +175,9 @@ def soap(
         eps: added to the root of the uncorrected second moment (optax.adam corrects first).
         weight_decay: wd >= 0, decoupled, applied after the step and not at the first call.
         precondition_frequency: steps between two updates of the bases.
-        max_precond_dim: a longer axis gets no basis; on one axis only this is one-sided SOAP.
+        max_precond_dim: a longer axis gets no basis. A tuple limits the axes one by one from the
+            left: (64, 1) gives a kernel of shape (n_in, n_out) at most a basis for its inputs.
+        one_sided: only the shortest of those axes, the first of equals, gets a basis.
         precondition_1d: give vectors a basis, too; otherwise they are treated by Adam.
         normalize: divide the update of each array by its root mean square.
 
@@ -188,7 +192,17 @@ def soap(
     Notes:
         In float32 the gradients of a wide layer have directions in which they are nothing but
         rounding noise above eps. Like Adam, SOAP scales that noise to steps of the size lr.
-        Under `vmap` over the state both branches of the basis update are computed every step.
+
+        A gradient that is not finite makes the update and all averages so, as with optax.adam;
+        only the bases stay finite. `optax.apply_if_finite` leaves out such a call and keeps the
+        state of the call before.
+
+        Under `vmap` over the state both branches of the basis update are computed every step,
+        and under `optax.MultiSteps` all of it for every small batch. MultiSteps sums in float32
+        unless it is given `accumulator_dtype=jnp.float64`.
+
+        `optax.inject_hyperparams(soap)` needs no static arguments unless `init` is compiled: then
+        max_precond_dim must be one, or be given as a tuple.
 
     Reference:
         Vyas et al. 2024, "SOAP: Improving and Stabilizing Shampoo using Adam", arXiv 2409.11321.
@@ -199,8 +213,7 @@ def soap(
         raise ValueError(
             f"learning_rate must be finite and >= 0, or a schedule, got {learning_rate!r}"
         )
-    if not weight_decay >= 0:
-        raise ValueError(f"weight_decay must be >= 0, got {weight_decay!r}")
+    _check("weight_decay", weight_decay, lambda x: x >= 0, "must be >= 0")
     return optax.chain(
         scale_by_soap(
             b1=b1,
@@ -209,6 +222,7 @@ def soap(
             eps=eps,
             precondition_frequency=precondition_frequency,
             max_precond_dim=max_precond_dim,
+            one_sided=one_sided,
             precondition_1d=precondition_1d,
             normalize=normalize,
         ),
@@ -236,7 +250,7 @@ def precondition(state: Any, gradients: PyTree, eps: float = 1e-8) -> PyTree:
     v, bases = (structure.flatten_up_to(t) for t in (state.second_moment, state.bases))
     return structure.unflatten(
         [
-            _project_back(_project(g, q) / (jnp.sqrt(a) + eps), q)
+            _project(_project(g, q) / (jnp.sqrt(a) + eps), q, back=True)
             for g, a, q in zip(leaves, v, bases, strict=True)
         ]
     )
@@ -269,7 +283,7 @@ def _step_then_decay(learning_rate, weight_decay) -> optax.GradientTransformatio
     def update(directions, state, params=None):
         rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
         updates = jax.tree.map(lambda n: -jnp.asarray(rate, n.dtype) * n, directions)
-        if weight_decay:
+        if isinstance(weight_decay, jax.Array) or weight_decay:
             if params is None:
                 raise ValueError(
                     "SOAP's weight decay needs the parameters: call update(gradients, state, "
@@ -284,23 +298,15 @@ def _step_then_decay(learning_rate, weight_decay) -> optax.GradientTransformatio
     return optax.GradientTransformation(init, update)
 
 
-def _project(array, bases):
-    """Multiply every axis by the transpose of its basis."""
-    return _along_axes(array, bases, 0)
-
-
-def _project_back(array, bases):
-    return _along_axes(array, bases, 1)
-
-
-def _along_axes(array, matrices, contracted: int):
-    if all(q is None for q in matrices):
+def _project(array, bases, back: bool = False):
+    """Multiply every axis by the transpose of its basis or, on the way back, by the basis."""
+    if all(q is None for q in bases):
         return array
-    for q in matrices:
+    for q in bases:
         if q is None:
             array = jnp.moveaxis(array, 0, -1)
         else:
-            array = jnp.tensordot(array, q, axes=((0,), (contracted,)), precision=HIGHEST)
+            array = jnp.tensordot(array, q, axes=((0,), (int(back),)), precision=HIGHEST)
     return array
 
 
@@ -309,52 +315,78 @@ def _gram(gradient, axis: int):
     return jnp.tensordot(gradient, gradient, axes=(others, others), precision=HIGHEST)
 
 
-def _running_mean(factor, gram, beta: float):
-    """The factor after one more gradient; a gradient that is not finite is passed over."""
-    mean = beta * factor + (1 - beta) * gram
-    return jnp.where(jnp.isfinite(jnp.sum(gram)), mean, factor)
-
-
 def _bias_correction(b1: float, b2: float, count, dtype):
     t = jnp.maximum(count, 1).astype(dtype)
     return jnp.sqrt(1 - jnp.asarray(b2, dtype) ** t) / (1 - jnp.asarray(b1, dtype) ** t)
 
 
-def _first_bases(factors, bases):
-    def eigenvectors(factor, basis):
-        n = len(factor)
-        q = jnp.linalg.eigh(factor + 1e-30 * jnp.eye(n, dtype=factor.dtype))[1][:, ::-1]
-        return jnp.where(jnp.all(jnp.isfinite(q)), q, basis)
+def _by_size(function: Callable, factors, bases) -> list:
+    """Apply a function of stacked matrices to all factors and bases of one size and dtype at once.
 
-    return [
-        tuple(None if f is None else eigenvectors(f, q) for f, q in zip(fs, qs, strict=True))
-        for fs, qs in zip(factors, bases, strict=True)
-    ]
+    Each of its outputs is handed out again in the structure of `factors`.
+    """
+    pairs = list(zip(jax.tree.leaves(factors), jax.tree.leaves(bases), strict=True))
+    members = {}
+    for i, (f, _) in enumerate(pairs):
+        members.setdefault((f.shape, f.dtype), []).append(i)
+    results = {}
+    for group in members.values():
+        stacked = (jnp.stack(column) for column in zip(*(pairs[i] for i in group), strict=True))
+        results |= zip(group, zip(*function(*stacked), strict=True), strict=True)
+    structure = jax.tree.structure(factors)
+    columns = zip(*(results[i] for i in range(len(pairs))), strict=True)
+    return [structure.unflatten(column) for column in columns]
+
+
+def _rest(m, v, factors, bases):
+    return m, v, bases
+
+
+def _start(m, v, factors, bases):
+    def eigenvectors(factors, bases):
+        tiny = 1e-30 * jnp.eye(factors.shape[-1], dtype=factors.dtype)
+        new = jnp.linalg.eigh(factors + tiny)[1][..., ::-1]
+        return (jnp.where(_all_finite(new), new, bases),)
+
+    return m, v, *_by_size(eigenvectors, factors, bases)
+
+
+def _iterate(factors, bases):
+    """One step of orthogonal iteration: new bases, Q_old^T Q_new, and the order of the columns."""
+    images = jnp.matmul(factors, bases, precision=HIGHEST)
+    order = jnp.argsort(-jnp.sum(bases * images, axis=-2))
+    new = jnp.linalg.qr(jnp.take_along_axis(images, order[:, None], axis=-1))[0]
+    usable = _all_finite(new)
+    new = jnp.where(usable, new, bases)
+    change = jnp.matmul(jnp.matrix_transpose(bases), new, precision=HIGHEST)
+    return new, change, jnp.where(usable[..., 0], order, jnp.arange(order.shape[-1]))
 
 
 def _turn(m, v, factors, bases):
-    """One step of orthogonal iteration for all bases; v is permuted, m' re-expressed."""
-    new_m, new_v, new_bases = [], [], []
-    for a, b, fs, qs in zip(m, v, factors, bases, strict=True):
-        turned = []
-        for axis, (f, q) in enumerate(zip(fs, qs, strict=True)):
-            if f is None:
-                turned.append(None)
-                continue
-            image = jnp.matmul(f, q, precision=HIGHEST)
-            order = jnp.argsort(-jnp.sum(q * image, axis=0))
-            new = jnp.linalg.qr(image[:, order])[0]
-            usable = jnp.all(jnp.isfinite(new))
-            turned.append(jnp.where(usable, new, q))
-            b = jnp.where(usable, jnp.take(b, order, axis=axis), b)
-        change = tuple(
-            None if q is None else jnp.matmul(q.T, p, precision=HIGHEST)
-            for q, p in zip(qs, turned, strict=True)
-        )
-        new_m.append(_project(a, change))
-        new_v.append(b)
-        new_bases.append(tuple(turned))
-    return new_m, new_v, new_bases
+    """The bases after one step of iteration; v is permuted with them, m' re-expressed."""
+    bases, changes, orders = _by_size(_iterate, factors, bases)
+    m = [_project(a, change) for a, change in zip(m, changes, strict=True)]
+    for i, order_by_axis in enumerate(orders):
+        for axis, order in enumerate(order_by_axis):
+            v[i] = v[i] if order is None else jnp.take(v[i], order, axis=axis)
+    return m, v, bases
+
+
+def _all_finite(matrices):
+    return jnp.all(jnp.isfinite(matrices), axis=(-2, -1), keepdims=True)
+
+
+def _check(name: str, value, fits: Callable[[Any], bool], expected: str) -> None:
+    """Raise a ValueError unless the value fits; what is traced cannot be looked at."""
+    if not isinstance(value, jax.core.Tracer) and not fits(value):
+        raise ValueError(f"{name} {expected}, got {value!r}")
+
+
+def _is_positive_integer(value) -> bool:
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= 1
+    except TypeError:
+        return False
 
 
 def _check_floats(tree: PyTree, what: str) -> None:

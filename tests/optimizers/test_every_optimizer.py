@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 import pinnkit
+from pinnkit.optimizers.surgery import config, pcgrad
 from pinnkit.terms import Loss
 from pinnkit.training_step import TrainingStep
 
@@ -16,6 +17,9 @@ OPTIMIZERS = {
     "adam": (optax.adam(1e-2), 60),
     "muon": (optax.contrib.muon(1e-2), 60),
     "soap": (pinnkit.soap(1e-2, weight_decay=0.0), 60),
+    "schedule-free Adam": (optax.contrib.schedule_free_adamw(1e-2, b1=0.9), 60),
+    "Adam after PCGrad": (optax.chain(pcgrad(), optax.adam(1e-2)), 60),
+    "Adam after ConFIG": (optax.chain(config(), optax.adam(1e-2)), 60),
     "lbfgs": (optax.lbfgs(), 20),
     "self-scaled Broyden": (pinnkit.self_scaled_broyden(), 20),
     "Gauss-Newton": (pinnkit.gauss_newton(), 10),
@@ -84,6 +88,6 @@ def test_what_a_line_search_knows_is_used_until_the_points_change(name, monkeypa
 
 def test_second_order_goes_further_in_the_same_number_of_steps():
     """Each of these steps costs more; how much is a matter of timing, not of this test."""
-    loss = {name: train(name, "float64", 20).history["loss"][-1] for name in OPTIMIZERS}
-    for name in ("self-scaled Broyden", "Gauss-Newton"):
-        assert loss[name] < 0.1 * min(loss["adam"], loss["soap"])
+    second, first = ("self-scaled Broyden", "Gauss-Newton"), ("adam", "soap")
+    loss = {n: train(n, "float64", 20).history["loss"][-1] for n in second + first}
+    assert max(loss[n] for n in second) < 0.1 * min(loss[n] for n in first)
