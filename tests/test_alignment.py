@@ -128,6 +128,7 @@ def test_gauss_newton_on_a_small_network_scores_as_orthogonal_in_its_own_metric(
         newton = normalized_interference(interference_matrix(gradients, lambda g: inverse @ g))
         plain = normalized_interference(interference_matrix(gradients))
         score = alignment_score(gradients)
+    newton, plain = np.array(newton), np.array(plain)
     assert len(names) >= 3 and jacobian.shape[0] < jacobian.shape[1]
     np.testing.assert_allclose(newton, -np.eye(len(names)), atol=1e-5)
     assert np.isclose(-2 * newton.mean() - 1, pinnkit.orthogonal_score(len(names)), atol=1e-5)

@@ -113,7 +113,7 @@ def conflict_free(cosines: jax.Array, norms: jax.Array) -> jax.Array:
     x = _product(jnp.linalg.pinv(cosines, hermitian=True), jnp.ones_like(norms))
     square = _product(x, _product(cosines, x))
     rounding = 10 * len(norms) * jnp.finfo(norms.dtype).eps
-    direction = jnp.where(square > rounding, x / jnp.sqrt(jnp.maximum(square, rounding)), 0)
+    direction = x / jnp.sqrt(jnp.maximum(square, rounding))
     return _product(norms, _product(cosines, direction)) * direction
 
 

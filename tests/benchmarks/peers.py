@@ -55,7 +55,7 @@ class Peer:
 
 PEERS = (
     Peer("pinnkit", "run_pinnkit.py", ("self_scaled_broyden", "soap")),
-    Peer("jinns", "run_jinns.py", ("natural_gradient",), "jinns"),
+    Peer("jinns", "run_jinns.py", ("natural_gradient", "natural_gradient_more_points"), "jinns"),
     Peer(
         "DeepXDE, JAX",
         "run_deepxde.py",
@@ -245,10 +245,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=300, help="of each measurement of speed")
-    parser.add_argument("--cap", type=float, default=600.0, help="seconds of training of a recipe")
+    parser.add_argument("--cap", type=float, default=480.0, help="seconds of training of a recipe")
     parser.add_argument("--only", nargs="+", metavar="PEER", help="names as in the table")
     parser.add_argument("--skip", choices=["speed", "recipes"], help="leave one half out")
-    parser.add_argument("--quick", action="store_true", help="few steps, nothing is stored")
+    parser.add_argument("--quick", action="store_true", help="few steps")
     options = parser.parse_args(arguments)
     if options.quick:
         options.repeats, options.steps, options.cap = 1, 5, 30.0
@@ -318,7 +318,7 @@ def main() -> None:
         "unusable": unusable,
     }
     print("\n" + table(result))
-    if not options.quick:
+    if not (options.quick or options.only or options.skip):
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 

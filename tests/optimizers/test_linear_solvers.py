@@ -48,21 +48,25 @@ def test_one_krylov_space_serves_every_damping(system, tolerance):
     assert products <= 40
 
 
-def test_its_iterates_are_those_of_conjugate_gradients(system):
+@pytest.mark.parametrize("options", [{"iterations": 4}, {"tolerance": 0.5}])
+def test_its_iterates_are_those_of_conjugate_gradients(system, options):
     """After k products the best of the Krylov space, in the energy norm (Galerkin's condition)."""
     matrix, right = system
-    k, mu = 5, 1e-3
+    mu = 1e-3
+    solve, k = lanczos(
+        lambda v: jnp.asarray(matrix) @ v,
+        jnp.asarray(right),
+        mu,
+        **({"iterations": 40, "tolerance": 1e-15} | options),
+    )
+    assert 2 <= k <= 10
     powers = [right]
     for _ in range(k - 1):
         powers.append(matrix @ powers[-1])
     basis = np.linalg.qr(np.stack(powers, axis=1))[0]
     projected = basis.T @ matrix @ basis + mu * np.eye(k)
-    solve, products = lanczos(
-        lambda v: jnp.asarray(matrix) @ v, jnp.asarray(right), mu, iterations=k, tolerance=1e-15
-    )
-    assert products == k
     expected = basis @ np.linalg.solve(projected, basis.T @ right)
-    np.testing.assert_allclose(solve(mu), expected, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(solve(mu), expected, rtol=1e-5)
 
 
 def test_it_stops_where_the_krylov_space_ends():
