@@ -105,8 +105,9 @@ def fit(
     _check_types(problem, network, optimizer, points, weights, causal, checkpoint)
     adaptive = weights if isinstance(weights, AdaptiveWeights) else None
     start = weights if adaptive is None else adaptive.start
-    loss = Loss(problem, dict(start), causal, getattr(network, "hard_terms", ()))
     dtype = dtype_of(nnx.state(network, nnx.Param))
+    with precision(dtype):
+        loss = Loss(problem, dict(start), causal, getattr(network, "hard_terms", ()))
     settings = {
         "points": points,
         "weights": adaptive or {name: value for name, value in start.items() if value != 1},

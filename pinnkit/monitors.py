@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pinnkit.alignment import alignment_score, first_order_changes
+from pinnkit.compilation import compile_once
 from pinnkit.least_squares import LeastSquares
 from pinnkit.preconditioners import UnknownPreconditionerError, preconditioner
 from pinnkit.problems._checks import check_reference
@@ -45,11 +46,9 @@ class Monitor:
 
     def measure(self, state: TrainingState) -> dict[str, jax.Array]:
         points = state.points
-        losses, pullback = jax.vjp(lambda params: self._step.losses(params, points), state.params)
-        gradients = {
-            name: pullback({n: jnp.asarray(n == name, v.dtype) for n, v in losses.items()})[0]
-            for name in losses
-        }
+        losses = self._step.losses(state.params, points)
+        unweighted = self._step.loss.with_weights({})
+        gradients = unweighted.gradients_by_term(self._step.network, state.params, points)
         weight = self._step.weights(state)
         total = jax.tree.map(
             lambda *leaves: sum(w * g for w, g in zip(weight.values(), leaves, strict=True)),
@@ -98,7 +97,7 @@ class Monitor:
             return {}
         grid, truth = self._reference
         problem = self._step.loss.problem
-        values = jax.vmap(self._step.network(state.params))(grid).reshape(len(grid), -1)
+        values = jax.vmap(self._step.network_of(state))(grid).reshape(len(grid), -1)
         seen = problem.observables(dict(zip(problem.fields, values.T, strict=True)))
         return {
             f"error/{name}": jnp.linalg.norm(seen[name] - u) / jnp.linalg.norm(u)
@@ -106,7 +105,7 @@ class Monitor:
         }
 
     def compile(self, state: TrainingState) -> None:
-        self._compiled = jax.jit(self.measure).lower(state).compile()
+        self._compiled, _ = compile_once(self.measure, state)
 
     def __call__(self, state: TrainingState, *, seconds: float) -> dict[str, float]:
         row = {name: float(value) for name, value in self._compiled(state).items()}

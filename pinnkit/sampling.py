@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 if TYPE_CHECKING:
     from pinnkit.problems import Problem
@@ -130,14 +131,12 @@ def _on_faces(key, problem, condition, n, dtype):
     unit_key, face_key = jax.random.split(key)
     points = _scale(jax.random.uniform(unit_key, (n, len(problem.coordinates)), dtype), problem)
     for name, values in condition.at.items():
-        face = jax.random.choice(face_key, jnp.asarray(values, dtype), (n,))
+        face = jax.random.choice(face_key, jnp.asarray(np.asarray(values, dtype)), (n,))
         points = points.at[:, problem.coordinates.index(name)].set(face)
     return points
 
 
 def _scale(unit: jax.Array, problem: Problem) -> jax.Array:
-    low, high = (
-        jnp.asarray([problem.domain[c][end] for c in problem.coordinates], unit.dtype)[None, :]
-        for end in (0, 1)
-    )
+    ends = np.asarray([problem.domain[c] for c in problem.coordinates], unit.dtype)
+    low, high = jnp.asarray(ends).T[:, None, :]
     return low + (high - low) * unit

@@ -198,15 +198,10 @@ class Loss:
             points: by region.
         """
 
-        def weighted(params):
-            losses = self.by_term(network(params), points)
-            return {n: self.weights.get(n, 1.0) * value for n, value in losses.items()}
+        def weighted(params, name):
+            return self.weights.get(name, 1.0) * self.by_term(network(params), points)[name]
 
-        losses, pullback = jax.vjp(weighted, params)
-        return {
-            name: pullback({n: jnp.asarray(n == name, v.dtype) for n, v in losses.items()})[0]
-            for name in losses
-        }
+        return {name: jax.grad(weighted)(params, name) for name in self.terms}
 
 
 def _row_squares(rows: jax.Array) -> jax.Array:

@@ -11,6 +11,7 @@ import optax
 from flax import nnx
 
 from pinnkit.balancing import AdaptiveWeights
+from pinnkit.compilation import compile_once
 from pinnkit.least_squares import LeastSquares
 from pinnkit.optimizers.schedule_free import evaluation_params
 from pinnkit.sampling import UniformSampler
@@ -82,11 +83,14 @@ class TrainingStep:
         return self.network(evaluation_params(state.optimizer, state.params))
 
     def initial_state(self, seed: int) -> TrainingState:
-        params = self._initial_params
+        start, _ = compile_once(self._initial_state, jax.random.key(seed), self._initial_params)
+        return start(jax.random.key(seed), self._initial_params)
+
+    def _initial_state(self, key: jax.Array, params: PyTree) -> TrainingState:
         weights = {
             n: jnp.asarray(self.loss.weights.get(n, 1.0), self.dtype) for n in self.loss.terms
         }
-        key, points = self.draw(jax.random.key(seed), params, weights)
+        key, points = self.draw(key, params, weights)
         state = TrainingState(
             step=jnp.zeros((), jnp.int32),
             params=params,
@@ -207,8 +211,7 @@ class TrainingStep:
             state, _, finite = jax.lax.while_loop(proceed, body, (state, 0, jnp.array(True)))
             return state, finite
 
-        lowered = jax.jit(advance, donate_argnums=0).lower(state, 1)
-        return lowered.compile(), lowered.as_text()
+        return compile_once(advance, state, 1, donate=True)
 
     def explain_failure(self, state: TrainingState) -> str:
         """Which term was not finite at the step that failed, and what to try."""

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from pinnkit.embeddings import Fixed
+from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Problem
 
 
@@ -19,10 +21,12 @@ class InWindow(nnx.Module):
         self.network = network
         self.axis = problem.coordinates.index("t")
         self.whole = tuple(problem.domain["t"])
-        self.interval = tuple(interval)
+        dtype = dtype_of(nnx.state(network, nnx.Param))
+        with precision(dtype):
+            self.interval = Fixed(jnp.asarray(interval, dtype))
 
     def __call__(self, point: jax.Array) -> jax.Array:
-        (first, last), (start, end) = self.whole, self.interval
+        (first, last), (start, end) = self.whole, self.interval[...]
         t = first + (point[self.axis] - start) * ((last - first) / (end - start))
         return self.network(jnp.stack([t if i == self.axis else x for i, x in enumerate(point)]))
 

@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 
 import pinnkit
-from pinnkit import windows
+from pinnkit import compilation, windows
 from pinnkit.terms import residuals
 from pinnkit.windowed_network import InWindow, Windowed
 from pinnkit.windows import TimeWindow, fit_windows
@@ -31,6 +32,16 @@ def train(edges=2, steps=6, **options):
         monitor_every=2,
         **(SMALL | options),
     )
+
+
+class Scaled(nnx.Module):
+    """A point times a parameter that is 1."""
+
+    def __init__(self):
+        self.factor = nnx.Param(jnp.ones(()))
+
+    def __call__(self, point):
+        return self.factor[...] * point
 
 
 def standing_wave(point):
@@ -93,7 +104,7 @@ def test_a_window_is_compared_with_its_part_of_the_reference():
 
 
 def test_a_network_sees_a_window_as_the_whole_interval():
-    seen = InWindow(lambda p: p, BURGERS, (0.5, 0.75))
+    seen = InWindow(Scaled(), BURGERS, (0.5, 0.75))
     for t, stretched in ((0.5, 0.0), (0.625, 0.5), (0.75, 1.0)):
         np.testing.assert_allclose(seen(jnp.asarray([t, 0.3])), [stretched, 0.3])
 
@@ -167,6 +178,14 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     resumed = train(edges=3, checkpoint=tmp_path)
     for name in set(whole.history) - {"seconds"}:
         np.testing.assert_array_equal(resumed.history[name], whole.history[name])
+
+
+def test_later_windows_use_the_program_of_the_second(monkeypatch):
+    compilation._programs.clear()
+    train(edges=2)
+    known = set(compilation._programs)
+    train(edges=[0.0, 0.3, 0.5, 0.9, 1.0])
+    assert set(compilation._programs) == known
 
 
 def test_a_window_does_not_continue_another_past(tmp_path):

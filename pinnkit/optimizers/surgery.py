@@ -67,7 +67,7 @@ def pcgrad(seed: int = 0) -> optax.GradientTransformationExtraArgs:
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def config() -> optax.GradientTransformationExtraArgs:
+def conflict_free() -> optax.GradientTransformationExtraArgs:
     """Conflict-free inverse gradients, ConFIG (Liu, Chu and Thuerey 2024, arXiv 2408.11104).
 
     The update has the same cosine, which is positive, with every gradient, however long or short
@@ -81,7 +81,7 @@ def config() -> optax.GradientTransformationExtraArgs:
 
     def update(updates, state, params=None, *, gradients_by_term=None, **extra):
         del params, extra
-        return _combine("config", updates, gradients_by_term, conflict_free), state
+        return _combine("conflict_free", updates, gradients_by_term, equally_aligned), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
@@ -108,7 +108,7 @@ def projected(cosines: jax.Array, norms: jax.Array, key: jax.Array) -> jax.Array
     return jnp.sum(jax.vmap(one)(jnp.arange(m), jax.random.split(key, m)), axis=0)
 
 
-def conflict_free(cosines: jax.Array, norms: jax.Array) -> jax.Array:
+def equally_aligned(cosines: jax.Array, norms: jax.Array) -> jax.Array:
     """Coefficients of the unit gradients in ConFIG's update; arguments as for `projected`."""
     x = _product(jnp.linalg.pinv(cosines, hermitian=True), jnp.ones_like(norms))
     square = _product(x, _product(cosines, x))

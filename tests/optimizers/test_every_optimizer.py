@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 import pinnkit
-from pinnkit.optimizers.surgery import config, pcgrad
+from pinnkit.optimizers.surgery import conflict_free, pcgrad
 from pinnkit.terms import Loss
 from pinnkit.training_step import TrainingStep
 
@@ -19,7 +19,7 @@ OPTIMIZERS = {
     "soap": (pinnkit.soap(1e-2, weight_decay=0.0), 60),
     "schedule-free Adam": (optax.contrib.schedule_free_adamw(1e-2, b1=0.9), 60),
     "Adam after PCGrad": (optax.chain(pcgrad(), optax.adam(1e-2)), 60),
-    "Adam after ConFIG": (optax.chain(config(), optax.adam(1e-2)), 60),
+    "Adam after ConFIG": (optax.chain(conflict_free(), optax.adam(1e-2)), 60),
     "lbfgs": (optax.lbfgs(), 20),
     "self-scaled Broyden": (pinnkit.self_scaled_broyden(), 20),
     "Gauss-Newton": (pinnkit.gauss_newton(), 10),

@@ -11,13 +11,13 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import pinnkit
-from pinnkit.optimizers.surgery import PCGradState, config, pcgrad
+from pinnkit.optimizers.surgery import PCGradState, conflict_free, pcgrad
 from pinnkit.terms import Loss
 from pinnkit.training_step import TrainingStep
 from tests.test_balancing import Line, Straight
 
 SQRT2 = np.sqrt(2)
-METHODS = {"pcgrad": pcgrad(), "config": config()}
+METHODS = {"pcgrad": pcgrad(), "conflict_free": conflict_free()}
 PRECISIONS = {"float32": 1e-5, "float64": 1e-12}
 
 
@@ -83,7 +83,7 @@ def random_gradients(seed, m=3, n=7):
 def test_config_makes_the_same_acute_angle_with_all():
     for seed in range(5):
         gradients = random_gradients(seed)
-        update = np.asarray(combine(config(), *gradients))
+        update = np.asarray(combine(conflict_free(), *gradients))
         cosines = gradients @ update / np.linalg.norm(gradients, axis=1) / np.linalg.norm(update)
         np.testing.assert_allclose(cosines, cosines[0], rtol=1e-10)
         assert cosines[0] > 0

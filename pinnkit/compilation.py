@@ -1,0 +1,60 @@
+"""Compilation that is shared by programs which differ in nothing but their constants.
+
+A training run of another seed, or of the next time window, does the same arithmetic with other
+numbers in it. Here the arrays that a function closes over become arguments of the compiled program,
+so that it is found again by its text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+KEPT = 16
+_programs: OrderedDict[str, jax.stages.Compiled] = OrderedDict()
+
+
+def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[Callable, str]:
+    """A compiled function, from memory if one of the last 16 programs was the same.
+
+    Args:
+        function: of pytrees; what it reads besides its arguments is fixed now.
+        arguments: examples, whose structure, shapes and dtypes are kept.
+        donate: whether the buffers of the first argument may be used again.
+
+    Returns:
+        The function, and its program as text, with a checksum of its constants.
+    """
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+    structure = jax.tree.structure(shapes)
+    constants, flat = tuple(closed.consts), jax.tree.leaves(arguments)
+    first = len(jax.tree.leaves(arguments[0]))
+
+    def program(constants, *flat):
+        return jax.core.eval_jaxpr(closed.jaxpr, constants, *flat)
+
+    donated = tuple(range(1, 1 + first)) if donate else ()
+    lowered = jax.jit(program, donate_argnums=donated).lower(constants, *flat)
+    text = lowered.as_text()
+    compiled = _programs.pop(text, None) or lowered.compile()
+    _programs[text] = compiled
+    while len(_programs) > KEPT:
+        _programs.popitem(last=False)
+
+    def call(*arguments):
+        return jax.tree.unflatten(structure, compiled(constants, *jax.tree.leaves(arguments)))
+
+    return call, f"{text}\n{_checksum(constants)}"
+
+
+def _checksum(constants) -> str:
+    digest = hashlib.sha256()
+    for constant in constants:
+        if jax.dtypes.issubdtype(constant.dtype, jax.dtypes.prng_key):
+            constant = jax.random.key_data(constant)
+        digest.update(np.asarray(constant).tobytes())
+    return digest.hexdigest()

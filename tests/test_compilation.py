@@ -1,0 +1,74 @@
+"""Programs that differ in their constants alone are compiled once, and are not confused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import pinnkit
+from pinnkit import compilation
+from pinnkit.compilation import compile_once
+
+
+def scaled_by(factor):
+    return lambda tree, n: ({"x": n * factor * tree["x"]}, tree["y"])
+
+
+def test_constants_are_exchanged_and_programs_kept():
+    compilation._programs.clear()
+    tree = {"x": jnp.arange(3.0), "y": jnp.ones(2)}
+    factors = [jnp.asarray([1.0, 2.0, 3.0]) * k for k in (1, 5)]
+    texts = []
+    for factor in factors:
+        call, text = compile_once(scaled_by(factor), tree, 2)
+        texts.append(text)
+        scaled, same = call(tree, 3)
+        np.testing.assert_array_equal(scaled["x"], 3 * factor * tree["x"])
+        np.testing.assert_array_equal(same, tree["y"])
+    assert len(compilation._programs) == 1
+    assert texts[0] != texts[1]
+    assert compile_once(scaled_by(factors[0]), tree, 2)[1] == texts[0]
+
+
+def test_another_operation_or_shape_is_another_program():
+    compilation._programs.clear()
+    for function, size in ((jnp.sin, 3), (jnp.cos, 3), (jnp.sin, 4)):
+        call, _ = compile_once(function, jnp.ones(size))
+        np.testing.assert_allclose(call(jnp.ones(size)), function(jnp.ones(size)), rtol=1e-6)
+    assert len(compilation._programs) == 3
+
+
+def test_only_the_latest_programs_are_kept():
+    compilation._programs.clear()
+    for n in range(1, compilation.KEPT + 3):
+        compile_once(jnp.sin, jnp.ones(n))
+    assert len(compilation._programs) == compilation.KEPT
+
+
+def test_the_first_argument_can_be_donated():
+    state = (jnp.ones(4), jax.random.key(0))
+    call, _ = compile_once(lambda state, n: (state[0] + n, state[1]), state, 1, donate=True)
+    result, _ = call(state, 2)
+    np.testing.assert_array_equal(result, 3 * np.ones(4))
+    assert state[0].is_deleted()
+
+
+def test_a_second_seed_needs_no_compilation():
+    problem = pinnkit.problems.Burgers(viscosity=0.1)
+
+    def train(seed):
+        return pinnkit.fit(
+            problem,
+            pinnkit.network(problem, width=5, depth=1, fourier_features=4, seed=seed),
+            pinnkit.soap(1e-3),
+            steps=2,
+            points=pinnkit.UniformSampler(interior=16, condition=4),
+            seed=seed,
+            progress=False,
+        )
+
+    compilation._programs.clear()
+    first = train(0)
+    known = set(compilation._programs)
+    second = train(1)
+    assert set(compilation._programs) == known
+    assert first.history["loss"][0] != second.history["loss"][0]
