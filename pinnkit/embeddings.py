@@ -20,31 +20,35 @@ class CoordinateEmbedding(nnx.Module):
 
     A periodic coordinate of period L is replaced by cos(2 pi k x / L), sin(2 pi k x / L) for
     k = 1 .. harmonics, so that every network on top of it, with all its derivatives, is exactly
-    periodic (Dong and Ni 2021, J. Comput. Phys. 435, 110242).
+    periodic (Dong and Ni 2021, J. Comput. Phys. 435, 110242). Another coordinate can be given
+    waves beside itself: of period 2 L on an interval of length L, as in a Fourier series there.
 
     Args:
         domain: interval of each coordinate, in the order of a point's entries.
         periodic: names of the periodic coordinates.
-        harmonics: number of frequencies per periodic coordinate, >= 1.
+        harmonics: number of frequencies per periodic coordinate, >= 1, or numbers by coordinate;
+            those not named have 1 if they are periodic and 0 if not.
 
     Raises:
-        ValueError: harmonics is no such number, or a point of another shape is given.
+        ValueError: harmonics is no such number, names no coordinate, or a point of another shape
+            is given.
     """
 
     def __init__(
         self,
         domain: Mapping[str, tuple[float, float]],
         periodic: Sequence[str] = (),
-        harmonics: int = 1,
+        harmonics: int | Mapping[str, int] = 1,
     ):
-        if isinstance(harmonics, bool) or not isinstance(harmonics, Integral) or harmonics < 1:
-            raise ValueError(f"harmonics must be an integer >= 1, got {harmonics!r}")
+        numbers = harmonics_by_coordinate(harmonics, tuple(domain), periodic)
         self.coordinates = tuple(domain)
         self.intervals = tuple(
             (low, high, name in periodic) for name, (low, high) in domain.items()
         )
-        self.harmonics = harmonics
-        self.size = sum(2 * harmonics if cyclic else 1 for _, _, cyclic in self.intervals)
+        self.harmonics = tuple(numbers.values())
+        self.size = sum(2 * n for n in self.harmonics) + sum(
+            not cyclic for _, _, cyclic in self.intervals
+        )
 
     def __call__(self, point: jax.Array) -> jax.Array:
         if jnp.shape(point) != (len(self.intervals),):
@@ -53,14 +57,31 @@ class CoordinateEmbedding(nnx.Module):
                 f"({len(self.intervals)},), got {jnp.shape(point)}: batch with jax.vmap(network)"
             )
         features = []
-        for x, (low, high, cyclic) in zip(point, self.intervals, strict=True):
-            if cyclic:
-                k = jnp.arange(1, self.harmonics + 1, dtype=point.dtype)
-                phase = x * (k * (2 * np.pi / (high - low)))
-                features += [jnp.cos(phase), jnp.sin(phase)]
-            else:
+        for x, n, (low, high, cyclic) in zip(point, self.harmonics, self.intervals, strict=True):
+            if not cyclic:
                 features += [jnp.reshape((2 * x - (low + high)) / (high - low), (1,))]
+            if n:
+                half_period = (high - low) / 2 if cyclic else high - low
+                k = jnp.arange(1, n + 1, dtype=point.dtype)
+                phase = (x if cyclic else x - low) * (k * (np.pi / half_period))
+                features += [jnp.cos(phase), jnp.sin(phase)]
         return jnp.concatenate(features)
+
+
+def harmonics_by_coordinate(
+    harmonics: int | Mapping[str, int], coordinates: tuple[str, ...], periodic: Sequence[str]
+) -> dict[str, int]:
+    """Number of frequencies of each coordinate, in their order; errors as for the embedding."""
+    if not isinstance(harmonics, Mapping):
+        harmonics = {"": harmonics} | dict.fromkeys(periodic, harmonics)
+    elif unknown := set(harmonics) - set(coordinates):
+        raise ValueError(f"harmonics name {sorted(unknown)}, not among {coordinates}")
+    for name, n in harmonics.items():
+        least = 0 if name in set(coordinates) - set(periodic) else 1
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
+            where = f" along {name!r}" if name else ""
+            raise ValueError(f"harmonics must be an integer >= {least}{where}, got {n!r}")
+    return {c: int(harmonics.get(c, c in periodic)) for c in coordinates}
 
 
 class RandomFourierFeatures(nnx.Module):

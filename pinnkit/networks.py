@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from pinnkit.embeddings import CoordinateEmbedding, RandomFourierFeatures
+from pinnkit.embeddings import CoordinateEmbedding, RandomFourierFeatures, harmonics_by_coordinate
 from pinnkit.precision import precision
 from pinnkit.problems import Problem
 
@@ -152,7 +152,7 @@ def network(
     width: int = 64,
     depth: int = 3,
     activation: str = "tanh",
-    harmonics: int = 1,
+    harmonics: int | Mapping[str, int] = 1,
     fourier_features: int = 0,
     fourier_scale: float = 1.0,
     factorized: bool = False,
@@ -168,7 +168,8 @@ def network(
         width: units per hidden layer.
         depth: hidden layers, or blocks of a PirateNet.
         activation: "tanh", "swish" or "sin".
-        harmonics: frequencies per periodic coordinate.
+        harmonics: frequencies per periodic coordinate; or by coordinate, {"x": 4}, which also
+            gives one that is not periodic sines and cosines, of twice the domain's length.
         fourier_features: number of random Fourier features on top; 0 for none.
         fourier_scale: standard deviation of their frequencies.
         factorized: random weight factorization.
@@ -187,7 +188,8 @@ def network(
     """
     _check_problem(problem, hard)
     width, depth = _integer("width", width, 1), _integer("depth", depth, 1)
-    harmonics = _integer("harmonics", harmonics, 1)
+    numbers = harmonics_by_coordinate(harmonics, problem.coordinates, problem.periodic)
+    harmonics = numbers if isinstance(harmonics, Mapping) else int(harmonics)
     fourier_features = _integer("fourier_features", fourier_features, 0)
     seed = _integer("seed", seed, 0)
     options = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import optax
 
+from pinnkit.optimizers.self_scaled_broyden import self_scaled_broyden
 from pinnkit.optimizers.soap import soap
-from pinnkit.sampling import UniformSampler
+from pinnkit.sampling import ResidualSampler, UniformSampler
 from pinnkit.weighting import CausalWeights
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Recipe:
         weights: factor of each loss term, or how they are computed during training.
         causal: optional causal weights.
         resample_every: steps that share the same points.
+        windows: time windows, each trained for `steps`: their number or their edges, as for
+            `pinnkit.fit_windows`; None for the whole time at once.
         alternatives: recipes for optimizers that want something else, such as another network in
             another precision: first-order ones beside second-order ones.
 
@@ -43,6 +46,7 @@ class Recipe:
     weights: Mapping[str, float] | AdaptiveWeights = field(default_factory=dict)
     causal: CausalWeights | None = None
     resample_every: int = 1
+    windows: int | tuple[float, ...] | None = None
     alternatives: tuple[Recipe, ...] = ()
 
     def __post_init__(self):
@@ -85,13 +89,56 @@ def soap_and_adam(peak: float) -> dict[str, Callable[[int], optax.GradientTransf
     }
 
 
-def presets(weights: Mapping[str, float], causal: CausalWeights | None = None) -> dict[str, Recipe]:
-    """The three presets of a problem, which differ in size only.
+def second_order(
+    steps: int,
+    *,
+    interior: int,
+    condition: int,
+    network: Mapping[str, Any],
+    resample_every: int,
+    weights: Mapping[str, float] | None = None,
+    windows: int | tuple[float, ...] | None = None,
+) -> Recipe:
+    """Self-scaled Broyden for a small network in double precision.
+
+    Args:
+        steps: of each window.
+        interior, condition: numbers of points.
+        network: options of `pinnkit.network`; 3 layers of 20 units where they do not say.
+        resample_every, weights, windows: as in `Recipe`.
+    """
+    return Recipe(
+        steps=steps,
+        optimizers={"self_scaled_broyden": lambda steps: self_scaled_broyden()},
+        network={"width": 20, "depth": 3, "dtype": "float64"} | dict(network),
+        points=ResidualSampler(interior=interior, condition=condition),
+        weights=weights or {},
+        resample_every=resample_every,
+        windows=windows,
+    )
+
+
+def presets(
+    weights: Mapping[str, float],
+    causal: CausalWeights | None = None,
+    laptop: Recipe | None = None,
+) -> dict[str, Recipe]:
+    """The three presets of a problem.
+
+    Args:
+        weights, causal: of the first-order recipes.
+        laptop: what the preset "laptop" trains by default, beside SOAP and Adam.
 
     "test" takes seconds and learns little; "laptop" takes minutes on two CPU cores; "gpu" has the
     network and the batch of the published runs (arXiv 2502.00604).
     """
     common = {"optimizers": soap_and_adam(3e-3), "weights": weights, "causal": causal}
+    first_order = Recipe(
+        steps=20_000,
+        network={"width": 64, "depth": 4},
+        points=UniformSampler(interior=1024, condition=128),
+        **common,
+    )
     return {
         "test": Recipe(
             steps=300,
@@ -99,12 +146,7 @@ def presets(weights: Mapping[str, float], causal: CausalWeights | None = None) -
             points=UniformSampler(interior=256, condition=64),
             **common,
         ),
-        "laptop": Recipe(
-            steps=20_000,
-            network={"width": 64, "depth": 4},
-            points=UniformSampler(interior=1024, condition=128),
-            **common,
-        ),
+        "laptop": replace(laptop, alternatives=(first_order,)) if laptop else first_order,
         "gpu": Recipe(
             steps=100_000,
             network={

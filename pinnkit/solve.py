@@ -11,6 +11,7 @@ from pinnkit.networks import network as build_network
 from pinnkit.problems import Problem
 from pinnkit.recipes import Recipe
 from pinnkit.run import Run
+from pinnkit.windows import fit_windows
 
 PRESETS = ("test", "laptop", "gpu")
 
@@ -69,7 +70,8 @@ def solve(
         optimizer: a name in the recipe or its alternatives, which is then trained by the one that
             names it, or any optax transformation, trained by the recipe itself; by default the
             first name.
-        steps: instead of the recipe's; learning-rate schedules are stretched accordingly.
+        steps: instead of the recipe's, for each window if it has windows; learning-rate schedules
+            are stretched accordingly.
         seed: of the initial weights and of the collocation points.
         fit_options: handed to `pinnkit.fit`, such as checkpoint, monitor_every or time_limit.
 
@@ -88,7 +90,10 @@ def solve(
         "causal": chosen.causal,
         "resample_every": chosen.resample_every,
     }
-    return fit(
+    train = fit
+    if chosen.windows is not None:
+        train, settings["windows"] = fit_windows, chosen.windows
+    return train(
         problem,
         build_network(problem, seed=seed, **chosen.network),
         optimizer,

@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 import pinnkit
+from pinnkit.embeddings import CoordinateEmbedding
 from pinnkit.networks import ARCHITECTURES, Dense, check_network
 from pinnkit.problems import Burgers, Wave
 
@@ -83,6 +84,9 @@ def test_hard_conditions_hold_exactly(problem):
         ({"seed": 0.5}, "seed must be an integer >= 0, got 0.5"),
         ({"fourier_features": -2}, "fourier_features must be an integer >= 0, got -2"),
         ({"harmonics": 0}, "harmonics must be an integer >= 1"),
+        ({"harmonics": {"x": 0}}, "harmonics must be an integer >= 1 along 'x', got 0"),
+        ({"harmonics": {"t": -1}}, "harmonics must be an integer >= 0 along 't', got -1"),
+        ({"harmonics": {"y": 2}}, r"harmonics name \['y'\], not among \('t', 'x'\)"),
         ({"fourier_features": 7}, "must be even"),
         ({"fourier_features": 8, "fourier_scale": -1.0}, "scale of Fourier features"),
     ],
@@ -127,3 +131,20 @@ def test_networks_that_do_not_fit_the_problem():
     with pytest.raises(ValueError, match=r"one value for each field \('u',\), shape \(1,\)"):
         check_network(problem, lambda p: jnp.zeros(2) * p[0], jnp.float32)
     check_network(problem, lambda p: p[0], jnp.float32)
+
+
+def test_harmonics_by_coordinate():
+    """The features of a string: t itself, x itself, and the half-range waves of both."""
+    embedding = CoordinateEmbedding({"t": (0.0, 2.0), "x": (1.0, 4.0)}, (), {"t": 1, "x": 2})
+    t, x = 0.3, 1.7
+    along_t, along_x = np.pi * t / 2, np.pi * (x - 1) / 3
+    expected = [t - 1, np.cos(along_t), np.sin(along_t), (2 * x - 5) / 3]
+    expected += [np.cos(along_x), np.cos(2 * along_x), np.sin(along_x), np.sin(2 * along_x)]
+    np.testing.assert_allclose(embedding(jnp.asarray([t, x])), expected, rtol=1e-5, atol=1e-6)
+    assert embedding.size == 8
+    periodic = CoordinateEmbedding({"t": (0.0, 2.0), "x": (1.0, 4.0)}, ("x",), {"t": 1})
+    assert periodic.size == 5
+    once = CoordinateEmbedding({"t": (0.0, 2.0), "x": (1.0, 4.0)}, ("x",), {"x": 3})
+    also = CoordinateEmbedding({"t": (0.0, 2.0), "x": (1.0, 4.0)}, ("x",), 3)
+    point = jnp.asarray([t, x])
+    np.testing.assert_array_equal(once(point), also(point))

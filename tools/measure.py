@@ -57,7 +57,7 @@ class Stepper:
     """The laptop preset with one optimizer: each call takes 100 steps."""
 
     def __init__(self, optimizer: str):
-        recipe = pinnkit.recipe(PROBLEM, "laptop")
+        recipe = pinnkit.recipe(PROBLEM, "laptop", optimizer)
         self.step = TrainingStep(
             Loss(PROBLEM, recipe.weights, recipe.causal),
             pinnkit.network(PROBLEM, **recipe.network),
@@ -143,7 +143,7 @@ def measure_taylor() -> None:
 def race() -> None:
     """Train with each optimizer for the same time; store networks, history and a table."""
     ratio = measure_step()
-    steps = {"soap": pinnkit.recipe(PROBLEM, "laptop").steps}
+    steps = {"soap": pinnkit.recipe(PROBLEM, "laptop", "soap").steps}
     steps["adam"] = round(steps["soap"] * ratio)
     rows = []
     RESULTS.mkdir(exist_ok=True)
@@ -151,8 +151,16 @@ def race() -> None:
         entries = [("soap", 3e-3, "soap")] + [("adam", r, f"adam_{r:g}") for r in ADAM_RATES]
         for name, rate, label in entries:
             optimizer = soap_and_adam(rate)[name](steps[name])
-            run = pinnkit.solve(
-                PROBLEM, "laptop", optimizer=optimizer, steps=steps[name], seed=seed
+            recipe = pinnkit.recipe(PROBLEM, "laptop", name)
+            run = pinnkit.fit(
+                PROBLEM,
+                pinnkit.network(PROBLEM, seed=seed, **recipe.network),
+                optimizer,
+                steps=steps[name],
+                points=recipe.points,
+                weights=recipe.weights,
+                causal=recipe.causal,
+                seed=seed,
             )
             error = run.relative_error()
             row = {

@@ -40,7 +40,17 @@ class Burgers(Problem):
     domain = {"t": (0.0, 1.0), "x": (-1.0, 1.0)}
     periodic = ("x",)
     hard_terms = ("initial",)
-    presets = recipes.presets({"initial": 100.0}, CausalWeights())
+    presets = recipes.presets(
+        {"initial": 100.0},
+        CausalWeights(),
+        laptop=recipes.second_order(
+            steps=12_000,
+            interior=6000,
+            condition=1,
+            network={"hard": True},
+            resample_every=1500,
+        ),
+    )
 
     def __post_init__(self):
         positive("viscosity", self.viscosity)

@@ -39,7 +39,19 @@ class KortewegDeVries(Problem):
     domain = {"t": (0.0, 1.0), "x": (-1.0, 1.0)}
     periodic = ("x",)
     hard_terms = ("initial",)
-    presets = recipes.presets({"initial": 100.0}, CausalWeights())
+    presets = recipes.presets(
+        {"initial": 100.0},
+        CausalWeights(),
+        laptop=recipes.second_order(
+            steps=8000,
+            interior=2000,
+            condition=200,
+            network={"harmonics": 4},
+            resample_every=300,
+            weights={"initial": 1000.0},
+            windows=4,
+        ),
+    )
 
     def __post_init__(self):
         positive("dispersion", self.dispersion)

@@ -38,7 +38,19 @@ class Wave(Problem):
     coordinates = ("t", "x")
     domain = {"t": (0.0, 1.0), "x": (0.0, 1.0)}
     hard_terms = ("initial", "initial_velocity", "boundary")
-    presets = recipes.presets(SOFT, EARLY_FIRST)
+    presets = recipes.presets(
+        SOFT,
+        EARLY_FIRST,
+        laptop=recipes.second_order(
+            steps=6000,
+            interior=2000,
+            condition=200,
+            network={"harmonics": {"x": 4}},
+            resample_every=300,
+            weights={"initial": 1000.0, "initial_velocity": 100.0, "boundary": 1000.0},
+            windows=4,
+        ),
+    )
 
     def __post_init__(self):
         positive("speed", self.speed)

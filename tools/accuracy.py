@@ -1,0 +1,140 @@
+"""Accuracy of the preset `laptop` on the five one-dimensional problems.
+
+    python tools/accuracy.py [PROBLEM ...] [--seeds 0 1 2] [--cores 2]
+
+Trains each problem by its recipe, then SOAP and Adam for the same wall time, and writes networks
+and the table accuracy.json to pinnkit/results. Rows that are there already are not trained again:
+delete them to repeat them. Each run has a process of its own, so that none profits from what
+another one compiled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+from filelock import FileLock
+
+import pinnkit
+from measure import RESULTS, commit, hardware
+from pinnkit import problems
+from pinnkit.storage import replacing
+
+TABLE = RESULTS / "accuracy.json"
+PUBLISHED = {
+    "Wave": 8.05e-6,
+    "Burgers": 4.03e-5,
+    "AllenCahn": 3.48e-6,
+    "KortewegDeVries": 3.40e-4,
+    "KuramotoSivashinsky": 3.86e-2,
+}
+BASELINES = ("soap", "adam")
+
+
+def train(problem: str, optimizer: str, seed: int, seconds: float | None) -> dict:
+    """One run by the recipe of the optimizer; its row of the table."""
+    chosen = getattr(problems, problem)()
+    recipe = pinnkit.recipe(chosen, "laptop", optimizer)
+    options = {"monitor_every": max(100, recipe.steps // 50), "progress": False}
+    steps = None
+    if seconds is not None:
+        steps = steps_within(seconds, chosen, optimizer, seed)
+    started = time.perf_counter()
+    run = pinnkit.solve(chosen, "laptop", optimizer=optimizer, seed=seed, steps=steps, **options)
+    wall = time.perf_counter() - started
+    error = run.relative_error()
+    return {
+        "problem": problem,
+        "optimizer": optimizer,
+        "seed": seed,
+        "file": run.save(RESULTS / f"accuracy_{problem}_{optimizer}_{seed}").name,
+        "error": error["u"],
+        "reference_error": error.reference,
+        "published": PUBLISHED[problem],
+        "steps": run.steps,
+        "seconds": round(run.seconds, 1),
+        "compile_seconds": round(run.compile_seconds, 1),
+        "wall_seconds": round(wall, 1),
+        "precision": recipe.network.get("dtype", "float32"),
+        "status": run.status,
+        "cores": len(os.sched_getaffinity(0)),
+        "hardware": hardware(),
+        "versions": {p: pinnkit.about()[p] for p in ("python", "pinnkit", "jax", "flax", "optax")},
+        "commit": commit(),
+    }
+
+
+def steps_within(seconds: float, problem, optimizer: str, seed: int) -> int:
+    """Steps that fit into a time, so that the schedule of the learning rate ends with it."""
+    trial = pinnkit.solve(
+        problem, "laptop", optimizer=optimizer, seed=seed, steps=600, progress=False
+    )
+    per_step = (trial.history["seconds"][-1] - trial.history["seconds"][1]) / 500
+    return max(1000, int(seconds / per_step))
+
+
+def rows() -> list[dict]:
+    return json.loads(TABLE.read_text())["rows"] if TABLE.exists() else []
+
+
+def add(row: dict) -> None:
+    with FileLock(f"{TABLE}.lock"):
+        table = {"command": "python tools/accuracy.py", "preset": "laptop", "rows": [*rows(), row]}
+        with replacing(TABLE) as file:
+            file.write((json.dumps(table, indent=1) + "\n").encode())
+
+
+def in_a_process(
+    problem: str, optimizer: str, seed: int, seconds: float | None, cores: int
+) -> dict:
+    task = json.dumps([problem, optimizer, seed, seconds])
+    chosen = ",".join(map(str, sorted(os.sched_getaffinity(0))[:cores]))
+    command = [sys.executable, __file__, "--task", task]
+    if hasattr(os, "sched_setaffinity"):
+        command = ["taskset", "-c", chosen, *command]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{problem}, {optimizer}, seed {seed} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("problems", nargs="*", metavar="PROBLEM", default=list(PUBLISHED))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--task", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.task:
+        print(json.dumps(train(*json.loads(arguments.task))))
+        return
+    for problem in arguments.problems:
+        best = next(iter(pinnkit.recipe(getattr(problems, problem)(), "laptop").optimizers))
+        for seed in arguments.seeds:
+            seconds = None
+            for optimizer in (best, *BASELINES):
+                known = {(r["problem"], r["optimizer"], r["seed"]): r for r in rows()}
+                row = known.get((problem, optimizer, seed))
+                if row is None:
+                    row = in_a_process(problem, optimizer, seed, seconds, arguments.cores)
+                    add(row)
+                    print(
+                        problem,
+                        optimizer,
+                        seed,
+                        f"{row['error']:.2e}",
+                        f"{row['seconds']} s",
+                        flush=True,
+                    )
+                if optimizer == best:
+                    seconds = row["seconds"]
+
+
+if __name__ == "__main__":
+    main()
