@@ -72,7 +72,7 @@ class TrainingStep:
         self.hold = hold
         self.adaptive = adaptive
         self._graph, params, self._rest = nnx.split(network, nnx.Param, ...)
-        self._initial_params = nnx.to_pure_dict(params)
+        self.initial_params = nnx.to_pure_dict(params)
 
     def network(self, params: PyTree) -> nnx.Module:
         """The network with these parameters."""
@@ -83,10 +83,13 @@ class TrainingStep:
         return self.network(evaluation_params(state.optimizer, state.params))
 
     def initial_state(self, seed: int) -> TrainingState:
-        start, _ = compile_once(self._initial_state, jax.random.key(seed), self._initial_params)
-        return start(jax.random.key(seed), self._initial_params)
+        """The state before the first step."""
+        arguments = jax.random.key(seed), self.initial_params
+        start, _ = compile_once(self.start, *arguments)
+        return start(*arguments)
 
-    def _initial_state(self, key: jax.Array, params: PyTree) -> TrainingState:
+    def start(self, key: jax.Array, params: PyTree) -> TrainingState:
+        """The state before the first step with these parameters."""
         weights = {
             n: jnp.asarray(self.loss.weights.get(n, 1.0), self.dtype) for n in self.loss.terms
         }
@@ -100,7 +103,6 @@ class TrainingStep:
             weights=weights,
             gradient=jax.tree.map(jnp.zeros_like, params),
         )
-        # every leaf a buffer of its own, as donation demands (an optimizer may share some), and
         # strongly typed, as a state that returns from a checkpoint is
         return jax.tree.map(lambda x: jnp.array(x, dtype=jnp.asarray(x).dtype), state)
 

@@ -25,6 +25,19 @@ def test_the_stored_network_has_the_stored_error(row):
     assert error.reference < 1e-3 * error["u"]
 
 
+ACCURACY = json.loads((RESULTS / "accuracy.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize("row", ACCURACY, ids=lambda row: row["file"])
+def test_the_accuracy_table_is_that_of_the_stored_networks(row):
+    run = pinnkit.load(RESULTS / row["file"])
+    error = run.relative_error()
+    assert type(run.problem).__name__ == row["problem"] and run.steps == row["steps"]
+    assert round(run.seconds, 1) == row["seconds"] <= 900
+    assert np.isclose(error["u"], row["error"], rtol=1e-3)
+    assert error.reference == row["reference_error"] < error["u"] / 3
+
+
 def test_soap_is_three_times_better_than_adam_at_its_best_rate_on_every_seed():
     for seed in {row["seed"] for row in RACE["rows"]}:
         rows = [row for row in RACE["rows"] if row["seed"] == seed]

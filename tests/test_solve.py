@@ -36,7 +36,9 @@ def test_every_recipe_traces_at_full_size(problem, preset):
             step = TrainingStep(
                 loss, network, optimizer, recipe.points, dtype, recipe.resample_every, adaptive
             )
-            state = jax.eval_shape(lambda step=step: step.initial_state(0))
+            state = jax.eval_shape(
+                lambda step=step: step.start(jax.random.key(0), step.initial_params)
+            )
             after, _ = jax.eval_shape(step.step, state)
             assert jax.tree.map(lambda a: (a.shape, a.dtype), after) == jax.tree.map(
                 lambda a: (a.shape, a.dtype), state
@@ -120,6 +122,14 @@ def test_each_optimizer_is_trained_by_the_recipe_that_names_it(monkeypatch):
     assert pinnkit.recipe(problem, "laptop").steps == 4
     with pytest.raises(ValueError, match="unknown optimizer 'soap': expected one of: Broyden, ad"):
         pinnkit.recipe(problem, "laptop", "soap")
+
+
+def test_a_recipe_with_windows_trains_each_of_them():
+    recipe = dataclasses.replace(SECOND_ORDER, weights={"initial": 10.0}, windows=(0.0, 0.4, 1.0))
+    problem = type("Own", (Burgers,), {"presets": {"laptop": recipe}})()
+    run = pinnkit.solve(problem, progress=False, monitor_every=4)
+    assert run.history["window"].tolist() == [0, 0, 1, 1] and run.steps == 8
+    assert pinnkit.solve(problem, optimizer="adam", progress=False).steps == 6
 
 
 def test_an_optimizer_belongs_to_one_recipe():
