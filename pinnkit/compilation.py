@@ -38,8 +38,10 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
         return jax.core.eval_jaxpr(closed.jaxpr, constants, *flat)
 
     donated = tuple(range(1, 1 + first)) if donate else ()
-    lowered = jax.jit(program, donate_argnums=donated).lower(constants, *flat)
-    text = lowered.as_text()
+    # with unused ones kept, the text tells all arguments
+    jitted = jax.jit(program, donate_argnums=donated, keep_unused=True)
+    lowered = jitted.lower(constants, *flat)
+    text = f"{lowered.in_avals}\n{lowered.as_text()}"
     compiled = _programs.pop(text, None) or lowered.compile()
     _programs[text] = compiled
     while len(_programs) > KEPT:

@@ -37,6 +37,20 @@ def test_another_operation_or_shape_is_another_program():
     assert len(compilation._programs) == 3
 
 
+def test_constants_that_play_no_part_are_not_confused():
+    compilation._programs.clear()
+    unused = [jnp.ones(3), jnp.ones(3)]
+    for some in (unused[:1], unused):
+
+        def function(x, some=some):
+            for array in some:
+                jnp.cos(array)
+            return jnp.sin(x)
+
+        call, _ = compile_once(function, jnp.ones(2))
+        np.testing.assert_allclose(call(jnp.ones(2)), np.sin(np.ones(2)), rtol=1e-6)
+
+
 def test_only_the_latest_programs_are_kept():
     compilation._programs.clear()
     for n in range(1, compilation.KEPT + 3):
