@@ -22,16 +22,19 @@ class CoordinateEmbedding(nnx.Module):
     k = 1 .. harmonics, so that every network on top of it, with all its derivatives, is exactly
     periodic (Dong and Ni 2021, J. Comput. Phys. 435, 110242). Another coordinate can be given
     waves beside itself: of period 2 L on an interval of length L, as in a Fourier series there.
+    With a decay p the wave of number k is multiplied by k^-p: the network begins as a smooth
+    function, and long waves are learned first, however many short ones there are.
 
     Args:
         domain: interval of each coordinate, in the order of a point's entries.
         periodic: names of the periodic coordinates.
         harmonics: number of frequencies per periodic coordinate, >= 1, or numbers by coordinate;
             those not named have 1 if they are periodic and 0 if not.
+        decay: p >= 0; 0 for waves of equal size.
 
     Raises:
-        ValueError: harmonics is no such number, names no coordinate, or a point of another shape
-            is given.
+        ValueError: harmonics or decay is no such number, names no coordinate, or a point of
+            another shape is given.
     """
 
     def __init__(
@@ -39,13 +42,17 @@ class CoordinateEmbedding(nnx.Module):
         domain: Mapping[str, tuple[float, float]],
         periodic: Sequence[str] = (),
         harmonics: int | Mapping[str, int] = 1,
+        decay: float = 0.0,
     ):
+        if not (np.isfinite(decay) and decay >= 0):
+            raise ValueError(f"the decay of the harmonics must be >= 0 and finite, got {decay}")
         numbers = harmonics_by_coordinate(harmonics, tuple(domain), periodic)
         self.coordinates = tuple(domain)
         self.intervals = tuple(
             (low, high, name in periodic) for name, (low, high) in domain.items()
         )
         self.harmonics = tuple(numbers.values())
+        self.decay = float(decay)
         self.size = sum(2 * n for n in self.harmonics) + sum(
             not cyclic for _, _, cyclic in self.intervals
         )
@@ -64,7 +71,8 @@ class CoordinateEmbedding(nnx.Module):
                 half_period = (high - low) / 2 if cyclic else high - low
                 k = jnp.arange(1, n + 1, dtype=point.dtype)
                 phase = (x if cyclic else x - low) * (k * (np.pi / half_period))
-                features += [jnp.cos(phase), jnp.sin(phase)]
+                size = k**-self.decay
+                features += [size * jnp.cos(phase), size * jnp.sin(phase)]
         return jnp.concatenate(features)
 
 

@@ -153,6 +153,7 @@ def network(
     depth: int = 3,
     activation: str = "tanh",
     harmonics: int | Mapping[str, int] = 1,
+    harmonic_decay: float = 0.0,
     fourier_features: int = 0,
     fourier_scale: float = 1.0,
     factorized: bool = False,
@@ -170,6 +171,7 @@ def network(
         activation: "tanh", "swish" or "sin".
         harmonics: frequencies per periodic coordinate; or by coordinate, {"x": 4}, which also
             gives one that is not periodic sines and cosines, of twice the domain's length.
+        harmonic_decay: p >= 0; the sines and cosines of wave number k are multiplied by k^-p.
         fourier_features: number of random Fourier features on top; 0 for none.
         fourier_scale: standard deviation of their frequencies.
         factorized: random weight factorization.
@@ -198,6 +200,7 @@ def network(
         "depth": depth,
         "activation": activation,
         "harmonics": harmonics,
+        "harmonic_decay": float(harmonic_decay),
         "fourier_features": fourier_features,
         "fourier_scale": float(fourier_scale),
         "factorized": bool(factorized),
@@ -211,7 +214,10 @@ def network(
     with precision(dtype):
         rngs = nnx.Rngs(seed)
         embedding = CoordinateEmbedding(
-            {c: tuple(problem.domain[c]) for c in problem.coordinates}, problem.periodic, harmonics
+            {c: tuple(problem.domain[c]) for c in problem.coordinates},
+            problem.periodic,
+            harmonics,
+            harmonic_decay,
         )
         if fourier_features:
             embedding = RandomFourierFeatures(

@@ -87,6 +87,8 @@ def test_hard_conditions_hold_exactly(problem):
         ({"harmonics": {"x": 0}}, "harmonics must be an integer >= 1 along 'x', got 0"),
         ({"harmonics": {"t": -1}}, "harmonics must be an integer >= 0 along 't', got -1"),
         ({"harmonics": {"y": 2}}, r"harmonics name \['y'\], not among \('t', 'x'\)"),
+        ({"harmonic_decay": -1.0}, "decay of the harmonics must be >= 0 and finite, got -1.0"),
+        ({"harmonic_decay": np.nan}, "decay of the harmonics must be >= 0 and finite, got nan"),
         ({"fourier_features": 7}, "must be even"),
         ({"fourier_features": 8, "fourier_scale": -1.0}, "scale of Fourier features"),
     ],
@@ -148,3 +150,11 @@ def test_harmonics_by_coordinate():
     also = CoordinateEmbedding({"t": (0.0, 2.0), "x": (1.0, 4.0)}, ("x",), 3)
     point = jnp.asarray([t, x])
     np.testing.assert_array_equal(once(point), also(point))
+
+
+def test_short_waves_can_be_made_small():
+    domain, point = {"t": (0.0, 2.0), "x": (1.0, 4.0)}, jnp.asarray([0.3, 1.7])
+    equal = CoordinateEmbedding(domain, ("x",), 3)(point)
+    falling = CoordinateEmbedding(domain, ("x",), 3, decay=1.5)(point)
+    sizes = np.asarray([1, 2**-1.5, 3**-1.5])
+    np.testing.assert_allclose(falling, equal * np.concatenate([[1], sizes, sizes]), rtol=1e-6)

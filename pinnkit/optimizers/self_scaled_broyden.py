@@ -71,7 +71,10 @@ def self_scaled_broyden(*, max_linesearch_steps: int = 20) -> optax.GradientTran
         gradient, unravel = ravel_pytree(grad)
         direction = -_product(state.inverse_hessian, gradient)
         uphill = ~(jnp.vdot(direction, gradient) < 0)
-        direction = jnp.where(uphill, -gradient, direction)
+        unscaled = (state.count == 0) | uphill
+        # a gradient says nothing about the length of a step: the first one is at most 1 long
+        shortened = -gradient / jnp.maximum(1, jnp.linalg.norm(gradient))
+        direction = jnp.where(unscaled, shortened, direction)
         step, line_search = search.update(
             unravel(direction),
             state.line_search,
@@ -82,11 +85,10 @@ def self_scaled_broyden(*, max_linesearch_steps: int = 20) -> optax.GradientTran
         )
         s = ravel_pytree(step)[0]
         y = ravel_pytree(line_search.grad)[0] - gradient
-        # the direction was -H g, so B s is a multiple of the gradient
+        # where the direction was -H g, B s is a multiple of the gradient
         length = jnp.vdot(s, direction) / jnp.vdot(direction, direction)
-        following = broyden_update(
-            state.inverse_hessian, s, y, -length * gradient, state.count == 0, uphill
-        )
+        hessian_s = jnp.where(unscaled, s, -length * gradient)
+        following = broyden_update(state.inverse_hessian, s, y, hessian_s, unscaled, uphill)
         return step, SelfScaledBroydenState(following, state.count + 1, line_search)
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -107,8 +109,8 @@ def broyden_update(
         s: the step, shape (n,).
         y: the change of the gradient along it.
         hessian_s: H^-1 s.
-        first: whether H is still the identity, which is then scaled to the curvature found.
-        reset: whether to put the identity in the place of H first.
+        first: whether H is the identity, which is then scaled to the curvature found.
+        reset: whether to put the identity in the place of H before.
 
     Returns:
         The new H, which maps y to s; the old one where y^T s is not positive or not finite.

@@ -1,14 +1,22 @@
-"""Every optimizer trains the same small problem through the same `fit`, in both precisions."""
+"""One table of optimizers: each descends every toy, trains Burgers and steps on every problem."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 from flax import nnx
 
 import pinnkit
+from pinnkit import problems
+from pinnkit.optimizers.schedule_free import (
+    schedule_free_soap,
+    schedule_free_soap_with_momentum,
+)
+from pinnkit.optimizers.stale_second_moment import with_stale_second_moment
 from pinnkit.optimizers.surgery import conflict_free, pcgrad
 from pinnkit.terms import Loss
+from pinnkit.toys import TOYS
 from pinnkit.training_step import TrainingStep
 
 PROBLEM = pinnkit.problems.Burgers(viscosity=0.1)
@@ -17,6 +25,16 @@ OPTIMIZERS = {
     "adam": (optax.adam(1e-2), 60),
     "muon": (optax.contrib.muon(1e-2), 60),
     "soap": (pinnkit.soap(1e-2, weight_decay=0.0), 60),
+    "one-sided SOAP": (pinnkit.soap(1e-2, weight_decay=0.0, one_sided=True), 60),
+    "schedule-free SOAP": (schedule_free_soap(1e-2, warmup_steps=5, weight_decay=0.0), 60),
+    "schedule-free SOAP with momentum": (
+        schedule_free_soap_with_momentum(1e-2, weight_decay=0.0),
+        60,
+    ),
+    "SOAP with a stale second moment": (
+        with_stale_second_moment(pinnkit.soap(1e-2, weight_decay=0.0), 10),
+        60,
+    ),
     "schedule-free Adam": (optax.contrib.schedule_free_adamw(1e-2, b1=0.9), 60),
     "Adam after PCGrad": (optax.chain(pcgrad(), optax.adam(1e-2)), 60),
     "Adam after ConFIG": (optax.chain(conflict_free(), optax.adam(1e-2)), 60),
@@ -24,6 +42,7 @@ OPTIMIZERS = {
     "self-scaled Broyden": (pinnkit.self_scaled_broyden(), 20),
     "Gauss-Newton": (pinnkit.gauss_newton(), 10),
     "Gauss-Newton, residuals": (pinnkit.gauss_newton(space="residuals"), 10),
+    "Gauss-Newton, matrix-free": (pinnkit.gauss_newton(space="matrix_free", iterations=60), 10),
 }
 
 
@@ -50,6 +69,44 @@ def test_the_loss_falls_and_the_precision_stays(name, dtype):
     assert not run.failed
     assert run.history["loss"][-1] < 0.5 * run.history["loss"][0]
     assert {leaf.dtype.name for leaf in jax.tree.leaves(nnx.state(run.network))} == {dtype}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("toy", TOYS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_toy_is_descended(name, toy, dtype):
+    with jax.enable_x64(dtype == "float64"):
+        path = TOYS[toy].path(OPTIMIZERS[name][0], 100, dtype=dtype)
+        first, last = (float(TOYS[toy].loss(w)) for w in (path[0], path[-1]))
+    assert path.dtype == dtype and path.shape == (101, 2)
+    assert last < 0.9 * first
+
+
+@pytest.mark.parametrize("problem", problems.BENCHMARKS)
+def test_every_optimizer_steps_on_the_test_preset_of_every_problem(problem):
+    """All in one program, which computes what they share once, called twice at one point."""
+    chosen = getattr(problems, problem)()
+    recipe = pinnkit.recipe(chosen, "test", "soap")
+    network = pinnkit.network(chosen, **recipe.network)
+    loss = Loss(chosen, recipe.weights, recipe.causal)
+    steps = {
+        name: TrainingStep(
+            loss, network, optax.with_extra_args_support(o), recipe.points, "float32"
+        )
+        for name, (o, _) in OPTIMIZERS.items()
+    }
+    start = next(iter(steps.values())).initial_state(0)
+    before = {name: step.optimizer.init(start.params) for name, step in steps.items()}
+
+    @jax.jit
+    def all_of_them(state, optimizers):
+        return {n: s.step(state._replace(optimizer=optimizers[n])) for n, s in steps.items()}
+
+    once = all_of_them(start, before)
+    after = all_of_them(start, {name: state.optimizer for name, (state, _) in once.items()})
+    for name, (state, finite) in after.items():
+        moved = optax.tree.norm(optax.tree.sub(state.params, start.params))
+        assert finite and 0 < moved < jnp.inf, name
 
 
 @pytest.mark.parametrize("name", ["self-scaled Broyden", "Gauss-Newton"])
