@@ -22,16 +22,16 @@ class Recipe:
     """How to train one problem at one budget.
 
     Args:
-        steps: optimizer steps.
-        optimizers: by name, each a function from the number of steps to an optax
-            transformation; the first is the default.
+        steps: optimizer steps; with windows, those of each, or a number for each window.
+        optimizers: by name, each a function from the number of steps, the largest if there are
+            several, to an optax transformation; the first is the default.
         network: options of `pinnkit.network`.
         points: where residuals are evaluated.
         weights: factor of each loss term, or how they are computed during training.
         causal: optional causal weights.
         resample_every: steps that share the same points.
-        windows: time windows, each trained for `steps`: their number or their edges, as for
-            `pinnkit.fit_windows`; None for the whole time at once.
+        windows: time windows, their number or their edges, as for `pinnkit.fit_windows`; None
+            for the whole time at once.
         alternatives: recipes for optimizers that want something else, such as another network in
             another precision: first-order ones beside second-order ones.
 
@@ -39,7 +39,7 @@ class Recipe:
         ValueError: two of the recipes name the same optimizer.
     """
 
-    steps: int
+    steps: int | tuple[int, ...]
     optimizers: Mapping[str, Callable[[int], optax.GradientTransformation]]
     network: Mapping[str, Any] = field(default_factory=dict)
     points: UniformSampler = field(default_factory=UniformSampler)
@@ -90,7 +90,7 @@ def soap_and_adam(peak: float) -> dict[str, Callable[[int], optax.GradientTransf
 
 
 def second_order(
-    steps: int,
+    steps: int | tuple[int, ...],
     *,
     interior: int,
     condition: int,
@@ -102,7 +102,7 @@ def second_order(
     """Self-scaled Broyden for a small network in double precision.
 
     Args:
-        steps: of each window.
+        steps: of each window, or one number for each.
         interior, condition: numbers of points.
         network: options of `pinnkit.network`; 3 layers of 20 units where they do not say.
         resample_every, weights, windows: as in `Recipe`.

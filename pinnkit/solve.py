@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+import numpy as np
 import optax
 
 from pinnkit.fit import fit
@@ -58,7 +60,7 @@ def solve(
     preset: str = "laptop",
     *,
     optimizer: str | optax.GradientTransformation | None = None,
-    steps: int | None = None,
+    steps: int | Sequence[int] | None = None,
     seed: int = 0,
     **fit_options,
 ) -> Run:
@@ -70,8 +72,8 @@ def solve(
         optimizer: a name in the recipe or its alternatives, which is then trained by the one that
             names it, or any optax transformation, trained by the recipe itself; by default the
             first name.
-        steps: instead of the recipe's, for each window if it has windows; learning-rate schedules
-            are stretched accordingly.
+        steps: instead of the recipe's; if it has windows, those of each, or a number for each
+            window. Learning-rate schedules are stretched to the largest.
         seed: of the initial weights and of the collocation points.
         fit_options: handed to `pinnkit.fit`, such as checkpoint, monitor_every or time_limit.
 
@@ -83,7 +85,7 @@ def solve(
     if optimizer is None:
         optimizer = next(iter(chosen.optimizers))
     if isinstance(optimizer, str):
-        optimizer = chosen.optimizers[optimizer](steps)
+        optimizer = chosen.optimizers[optimizer](max(steps) if np.ndim(steps) else steps)
     settings = {
         "points": chosen.points,
         "weights": chosen.weights,

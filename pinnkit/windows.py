@@ -94,7 +94,7 @@ def fit_windows(
     optimizer: optax.GradientTransformation,
     *,
     windows: int | Sequence[float],
-    steps: int,
+    steps: int | Sequence[int],
     seed: int = 0,
     checkpoint: str | Path | None = None,
     time_limit: float = math.inf,
@@ -111,7 +111,7 @@ def fit_windows(
         network: as for `pinnkit.fit`, without hard conditions.
         optimizer: any optax transformation; starts afresh in every window.
         windows: number of equal windows, or their edges, rising from the first to the last time.
-        steps: of each window.
+        steps: of each window, or one number for each: errors that are made early grow longest.
         seed: of the collocation points; window k has seed + k.
         checkpoint: folder with one checkpoint for each window; a run that was interrupted goes on
             in the window where it stopped.
@@ -126,9 +126,11 @@ def fit_windows(
         used beyond its end, and `status` says so.
 
     Raises:
-        ValueError, TypeError: as for `pinnkit.fit`; edges that do not fit; hard conditions.
+        ValueError, TypeError: as for `pinnkit.fit`; edges or numbers of steps that do not fit;
+            hard conditions.
     """
     edges = _edges(problem, windows)
+    steps = _steps(steps, len(edges) - 1)
     if getattr(network, "hard_terms", ()):
         raise ValueError(
             "windows begin with the state of the window before, which hard conditions cannot "
@@ -144,7 +146,7 @@ def fit_windows(
                     TimeWindow(problem, interval, before),
                     InWindow(before.network if parts else network, problem, interval),
                     optimizer,
-                    steps=steps,
+                    steps=steps[k],
                     seed=seed + k,
                     checkpoint=None if checkpoint is None else Path(checkpoint) / f"window-{k:02d}",
                     time_limit=max((time_limit - spent) / (len(edges) - 1 - k), 1e-3),
@@ -177,6 +179,18 @@ def _edges(problem: Problem, windows: int | Sequence[float]) -> list[float]:
             f"got {windows}"
         )
     return edges.tolist()
+
+
+def _steps(steps: int | Sequence[int], windows: int) -> list[int]:
+    several = isinstance(steps, Sequence | np.ndarray) and not isinstance(steps, str)
+    each = list(steps) if several else [steps] * windows
+    if len(each) != windows:
+        raise ValueError(f"expected steps for each of {windows} windows, got {len(each)} numbers")
+    for k, n in enumerate(each):
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+            of = f" of window {k}" if several else ""
+            raise ValueError(f"steps{of} must be an integer >= 1, got {n!r}")
+    return [int(n) for n in each]
 
 
 def _joined(problem: Problem, edges: list[float], parts: list[Run], seed: int) -> Run:

@@ -129,6 +129,8 @@ def test_a_recipe_with_windows_trains_each_of_them():
     problem = type("Own", (Burgers,), {"presets": {"laptop": recipe}})()
     run = pinnkit.solve(problem, progress=False, monitor_every=4)
     assert run.history["window"].tolist() == [0, 0, 1, 1] and run.steps == 8
+    run = pinnkit.solve(problem, progress=False, steps=(2, 3))
+    assert run.steps == 5 and run.status.endswith("completed 3 steps")
     assert pinnkit.solve(problem, optimizer="adam", progress=False).steps == 6
 
 

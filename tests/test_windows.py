@@ -207,6 +207,15 @@ def test_wrong_edges(edges, message):
         train(edges=edges)
 
 
+def test_steps_of_each_window():
+    run = train(edges=3, steps=(2, 6, 4))
+    assert run.steps == 12 and run.history["window"].tolist() == [0] * 2 + [1] * 4 + [2] * 3
+    short = "expected steps for each of 3 windows, got 2 numbers"
+    for steps, message in (((2, 6), short), ((2, 0, 2), "steps of window 1 must be an integer")):
+        with pytest.raises(ValueError, match=message):
+            train(edges=3, steps=steps)
+
+
 def test_windows_need_time_and_soft_conditions():
     with pytest.raises(ValueError, match="hard=False"):
         fit_windows(BURGERS, small_network(hard=True), optax.sgd(1.0), windows=2, steps=1)

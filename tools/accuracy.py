@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 from filelock import FileLock
 
 import pinnkit
@@ -39,10 +40,10 @@ def train(problem: str, optimizer: str, seed: int, seconds: float | None) -> dic
     """One run by the recipe of the optimizer; its row of the table."""
     chosen = getattr(problems, problem)()
     recipe = pinnkit.recipe(chosen, "laptop", optimizer)
-    options = {"monitor_every": max(100, recipe.steps // 50), "progress": False}
-    steps = None
+    steps = recipe.steps
     if seconds is not None:
         steps = steps_within(seconds, chosen, optimizer, seed)
+    options = {"monitor_every": max(100, int(np.sum(steps)) // 50), "progress": False}
     started = time.perf_counter()
     run = pinnkit.solve(chosen, "laptop", optimizer=optimizer, seed=seed, steps=steps, **options)
     wall = time.perf_counter() - started
