@@ -200,7 +200,6 @@ def network(
         "depth": depth,
         "activation": activation,
         "harmonics": harmonics,
-        "harmonic_decay": float(harmonic_decay),
         "fourier_features": fourier_features,
         "fourier_scale": float(fourier_scale),
         "factorized": bool(factorized),
@@ -208,6 +207,8 @@ def network(
         "dtype": dtype,
         "seed": seed,
     }
+    if harmonic_decay:  # files saved before there was a decay do not name it
+        options["harmonic_decay"] = float(harmonic_decay)
     _one_of("architecture", kind, ARCHITECTURES)
     _one_of("activation", activation, ACTIVATIONS)
     _one_of("dtype", dtype, ("float32", "float64"))

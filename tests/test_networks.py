@@ -152,6 +152,14 @@ def test_harmonics_by_coordinate():
     np.testing.assert_array_equal(once(point), also(point))
 
 
+def test_a_decay_is_saved_and_its_absence_is_not(tmp_path):
+    """So that runs saved by earlier versions, which knew no decay, can still be loaded."""
+    assert "decay" not in pinnkit.network(Burgers(), width=4, depth=1).spec
+    module = pinnkit.network(Burgers(), width=4, depth=1, harmonics=3, harmonic_decay=1.5)
+    path = pinnkit.Run(Burgers(), module).save(tmp_path / "run")
+    np.testing.assert_array_equal(pinnkit.load(path).network(POINT), module(POINT))
+
+
 def test_short_waves_can_be_made_small():
     domain, point = {"t": (0.0, 2.0), "x": (1.0, 4.0)}, jnp.asarray([0.3, 1.7])
     equal = CoordinateEmbedding(domain, ("x",), 3)(point)

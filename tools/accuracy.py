@@ -1,6 +1,7 @@
 """Accuracy of the preset `laptop` on the five one-dimensional problems.
 
     python tools/accuracy.py [PROBLEM ...] [--seeds 0 1 2] [--cores 2]
+    python tools/accuracy.py --table
 
 Trains each problem by its recipe, then SOAP and Adam for the same wall time, and writes networks
 and the table accuracy.json to pinnkit/results. Rows that are there already are not trained again:
@@ -16,9 +17,12 @@ import os
 import subprocess
 import sys
 import time
+from statistics import median
 
+import jax
 import numpy as np
 from filelock import FileLock
+from flax import nnx
 
 import pinnkit
 from measure import RESULTS, commit, hardware
@@ -89,6 +93,37 @@ def add(row: dict) -> None:
             file.write((json.dumps(table, indent=1) + "\n").encode())
 
 
+def table() -> str:
+    """What is stored, in Markdown: errors as median and range over the seeds."""
+    lines = [
+        "| Problem | Optimizer | Parameters | Precision | Seconds | Cores | Error | Reference | "
+        "Published |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    groups = {}
+    for row in rows():
+        groups.setdefault((row["problem"], row["optimizer"]), []).append(row)
+    order = {name: i for i, name in enumerate(PUBLISHED)}
+    for (problem, optimizer), group in sorted(groups.items(), key=lambda g: order[g[0][0]]):
+        errors = [row["error"] for row in group]
+        seconds = [row["seconds"] for row in group]
+        run = pinnkit.load(RESULTS / group[0]["file"])
+        parameters = sum(p.size for p in jax.tree.leaves(nnx.state(run.network, nnx.Param)))
+        cells = (
+            f"`{problem}`",
+            optimizer,
+            f"{parameters:,}",
+            group[0]["precision"],
+            f"{median(seconds):.0f}",
+            "/".join(sorted({str(row["cores"]) for row in group})),
+            f"{median(errors):.1e} ({min(errors):.1e} to {max(errors):.1e})",
+            f"{group[0]['reference_error']:.0e}",
+            f"{group[0]['published']:.2e}",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def in_a_process(
     problem: str, optimizer: str, seed: int, seconds: float | None, cores: int
 ) -> dict:
@@ -110,8 +145,12 @@ def main() -> None:
     parser.add_argument("problems", nargs="*", metavar="PROBLEM", default=list(PUBLISHED))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--table", action="store_true", help="print what is stored")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.table:
+        print(table())
+        return
     if arguments.task:
         print(json.dumps(train(*json.loads(arguments.task))))
         return
