@@ -210,7 +210,8 @@ def plot_interference(
     for (j, k), value in np.ndenumerate(matrix):
         dark = abs(value) > 0.6 * largest
         color = "white" if dark else "black"
-        ax.text(k, j, f"{value:.2g}", ha="center", va="center", color=color)
+        text = f"{value:.0f}" if 10 <= abs(value) < 1e4 else f"{value:.2g}"
+        ax.text(k, j, text, ha="center", va="center", color=color)
     ax.grid(False)
     ticks = range(len(names))
     ax.set_xticks(ticks, names, rotation=30, ha="right", rotation_mode="anchor")
