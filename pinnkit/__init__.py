@@ -27,7 +27,7 @@ from pinnkit.optimizers.surgery import conflict_free, pcgrad
 from pinnkit.preconditioners import preconditioner
 from pinnkit.references import Reference
 from pinnkit.run import Run, load, relative_error
-from pinnkit.sampling import ResidualSampler, UniformSampler
+from pinnkit.sampling import QuadratureSampler, ResidualSampler, UniformSampler
 from pinnkit.solve import preset_from_environment, recipe, solve
 from pinnkit.weighting import CausalWeights
 from pinnkit.windows import TimeWindow, fit_windows
@@ -37,6 +37,7 @@ __all__ = [
     "CausalWeights",
     "Field",
     "GradientNormWeights",
+    "QuadratureSampler",
     "Reference",
     "ResidualSampler",
     "Run",

@@ -10,7 +10,7 @@ import optax
 
 from pinnkit.optimizers.self_scaled_broyden import self_scaled_broyden
 from pinnkit.optimizers.soap import soap
-from pinnkit.sampling import ResidualSampler, UniformSampler
+from pinnkit.sampling import QuadratureSampler, ResidualSampler, UniformSampler
 from pinnkit.weighting import CausalWeights
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class Recipe:
     steps: int | tuple[int, ...]
     optimizers: Mapping[str, Callable[[int], optax.GradientTransformation]]
     network: Mapping[str, Any] = field(default_factory=dict)
-    points: UniformSampler = field(default_factory=UniformSampler)
+    points: UniformSampler | ResidualSampler | QuadratureSampler = field(
+        default_factory=UniformSampler
+    )
     weights: Mapping[str, float] | AdaptiveWeights = field(default_factory=dict)
     causal: CausalWeights | None = None
     resample_every: int = 1
@@ -92,8 +94,7 @@ def soap_and_adam(peak: float) -> dict[str, Callable[[int], optax.GradientTransf
 def second_order(
     steps: int | tuple[int, ...],
     *,
-    interior: int,
-    condition: int,
+    points: ResidualSampler | QuadratureSampler,
     network: Mapping[str, Any],
     resample_every: int,
     weights: Mapping[str, float] | None = None,
@@ -103,15 +104,14 @@ def second_order(
 
     Args:
         steps: of each window, or one number for each.
-        interior, condition: numbers of points.
-        network: options of `pinnkit.network`; 3 layers of 20 units where they do not say.
-        resample_every, weights, windows: as in `Recipe`.
+        network: options of `pinnkit.network`; 3 layers of 16 units where they do not say.
+        points, resample_every, weights, windows: as in `Recipe`.
     """
     return Recipe(
         steps=steps,
         optimizers={"self_scaled_broyden": lambda steps: self_scaled_broyden()},
-        network={"width": 20, "depth": 3, "dtype": "float64"} | dict(network),
-        points=ResidualSampler(interior=interior, condition=condition),
+        network={"width": 16, "depth": 3, "dtype": "float64"} | dict(network),
+        points=points,
         weights=weights or {},
         resample_every=resample_every,
         windows=windows,

@@ -12,6 +12,7 @@ from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._checks import positive
 from pinnkit.problems._condition import starts_from
+from pinnkit.sampling import ResidualSampler
 from pinnkit.weighting import CausalWeights
 
 
@@ -45,9 +46,8 @@ class Burgers(Problem):
         CausalWeights(),
         laptop=recipes.second_order(
             steps=12_000,
-            interior=6000,
-            condition=1,
-            network={"hard": True},
+            points=ResidualSampler(interior=6000, condition=1),
+            network={"width": 20, "hard": True},
             resample_every=1500,
         ),
     )

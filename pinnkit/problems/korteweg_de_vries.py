@@ -11,6 +11,7 @@ from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._checks import positive
 from pinnkit.problems._condition import starts_from
+from pinnkit.sampling import QuadratureSampler
 from pinnkit.weighting import CausalWeights
 
 
@@ -44,12 +45,11 @@ class KortewegDeVries(Problem):
         CausalWeights(),
         laptop=recipes.second_order(
             steps=8000,
-            interior=2000,
-            condition=200,
+            points=QuadratureSampler(nodes={"t": 8, "x": 128}),
             network={"harmonics": 4},
-            resample_every=300,
+            resample_every=8000,
             weights={"initial": 1000.0},
-            windows=4,
+            windows=10,
         ),
     )
 

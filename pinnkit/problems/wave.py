@@ -11,6 +11,7 @@ from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._checks import positive
 from pinnkit.problems._condition import Condition
+from pinnkit.sampling import QuadratureSampler
 from pinnkit.weighting import CausalWeights
 
 SOFT = {"initial": 100.0, "initial_velocity": 10.0, "boundary": 100.0}
@@ -42,11 +43,10 @@ class Wave(Problem):
         SOFT,
         EARLY_FIRST,
         laptop=recipes.second_order(
-            steps=6000,
-            interior=2000,
-            condition=200,
+            steps=10_000,
+            points=QuadratureSampler(nodes={"t": 16, "x": 48}),
             network={"harmonics": {"x": 4}},
-            resample_every=300,
+            resample_every=10_000,
             weights={"initial": 1000.0, "initial_velocity": 100.0, "boundary": 1000.0},
             windows=4,
         ),
