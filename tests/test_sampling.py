@@ -164,7 +164,9 @@ def test_windows_have_nodes_of_their_own():
         resample_every=2,
         progress=False,
     )
-    assert run.status == "window 2 of 2: completed 2 steps" and np.isfinite(run.history["loss"]).all()
+    assert (
+        run.status == "window 2 of 2: completed 2 steps" and np.isfinite(run.history["loss"]).all()
+    )
 
 
 @pytest.mark.parametrize(
