@@ -176,7 +176,8 @@ class QuadratureSampler:
         spaced = [c in problem.periodic and c not in self.gauss for c in free]
         shape = [self.nodes[c] for c in free]
         lines = [1 if equal else n for n, equal in zip(shape, spaced, strict=True)]
-        columns = {name: jnp.asarray(value, dtype) for name, value in fixed.items()}
+        # arrays are constants that programs share, plain numbers would be part of the program
+        columns = {name: jnp.asarray(np.asarray([value], dtype)) for name, value in fixed.items()}
         weights = jnp.ones(shape, dtype)
         for axis, (name, n, equal) in enumerate(zip(free, shape, spaced, strict=True)):
             along = [-1 if i == axis else 1 for i in range(len(free))]
@@ -188,7 +189,7 @@ class QuadratureSampler:
                 at, weight = np.polynomial.legendre.leggauss(n)
                 unit = jnp.asarray((at + 1) / 2, dtype).reshape(along)
                 weights = weights * jnp.asarray(n * weight / 2, dtype).reshape(along)
-            low, high = problem.domain[name]
+            low, high = jnp.asarray(np.asarray(problem.domain[name], dtype))
             columns[name] = low + (high - low) * unit
         grid = [jnp.broadcast_to(columns[c], shape).ravel() for c in problem.coordinates]
         return jnp.stack(grid, axis=1).astype(dtype), weights.ravel()

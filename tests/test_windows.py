@@ -180,11 +180,20 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
         np.testing.assert_array_equal(resumed.history[name], whole.history[name])
 
 
-def test_later_windows_use_the_program_of_the_second(monkeypatch):
+@pytest.mark.parametrize(
+    "points",
+    [
+        SMALL["points"],
+        pinnkit.ResidualSampler(interior=64, condition=16),
+        pinnkit.QuadratureSampler(nodes={"t": 4, "x": 16}),
+    ],
+    ids=lambda points: type(points).__name__,
+)
+def test_later_windows_use_the_program_of_the_second(points):
     compilation._programs.clear()
-    train(edges=2)
+    train(edges=2, points=points)
     known = set(compilation._programs)
-    train(edges=[0.0, 0.3, 0.5, 0.9, 1.0])
+    train(edges=[0.0, 0.3, 0.5, 0.9, 1.0], points=points)
     assert set(compilation._programs) == known
 
 

@@ -56,10 +56,10 @@ class KuramotoSivashinsky(Problem):
         # errors that are made before t = 0.15 grow about 10^5-fold; windows are half as long where
         # the first fronts form and where most waves meet
         laptop=recipes.second_order(
-            steps=5000,
+            steps=4800,
             points=QuadratureSampler(nodes={"t": 6, "x": 160}),
             network={"harmonics": 6, "harmonic_decay": 1.0},
-            resample_every=5000,
+            resample_every=4800,
             weights={"initial": 1000.0},
             windows=_EDGES,
         ),
