@@ -115,24 +115,29 @@ class ResidualSampler:
 class QuadratureSampler:
     """The nodes of a quadrature rule, so that the loss is an integral and not a noisy sample.
 
-    Gauss-Legendre nodes along bounded coordinates, equally spaced ones along periodic coordinates,
-    shifted at random for each set of the bounded ones. Where the residual is smooth, the mean over
-    few nodes is the mean over the domain nearly exactly, and between the nodes there is little room
-    for a network that fits them alone. A front or a kink that is narrower than the spacing is
-    missed: then take more nodes, shorter time windows, or `ResidualSampler`. The number of nodes
-    grows like a power of the dimension.
+    The first coordinate, the time, has Gauss-Legendre nodes. At each of them stand lines of equally
+    spaced nodes along the periodic coordinates, and of Chebyshev's, equally spaced in the angle
+    arccos, along bounded ones. The lines are shifted against each other by multiples of the golden
+    ratio: over few times they see all places. Where the residual is smooth, the mean over few nodes
+    is the mean over the domain, and between them there is little room for a network that fits
+    nothing but the nodes. A front or a kink that is narrower than the spacing is missed: then take
+    more nodes, shorter time windows, or `ResidualSampler`. The number of nodes is a product over
+    the coordinates: for more than three, draw points instead.
 
     Meant for points that are held for many steps, `pinnkit.fit(..., resample_every=...)`.
 
     Args:
         nodes: number along each coordinate, by name.
-        gauss: periodic coordinates with Gauss-Legendre nodes nevertheless, which gather at the
-            seam: for solutions that have a kink there.
+        clustered: periodic coordinates with the nodes of bounded ones, which gather at the seam:
+            for solutions that have a kink there.
 
     Notes:
         The interior carries the weights of the rule, times the number of nodes, as
-        points["inverse_density"]. The nodes of a condition, on a grid of the coordinates that it
-        leaves free, count alike.
+        points["inverse_density"]. Exact for polynomials of degree 2 n - 1 along the first
+        coordinate and for waves of less than n periods along periodic ones; the error along other
+        bounded ones falls like n^-2. The nodes of a condition, on a grid of the coordinates that it
+        leaves free, count alike. Several shifted coordinates take the powers of 1 / g, where
+        g^(k + 1) = g + 1 and k is their number, as in the R sequence (Roberts 2018).
 
     Raises:
         ValueError: a number is not a positive integer. When called: a coordinate has none, or
@@ -140,18 +145,18 @@ class QuadratureSampler:
     """
 
     nodes: Mapping[str, int]
-    gauss: tuple[str, ...] = ()
+    clustered: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name, value in self.nodes.items():
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"nodes along {name!r} must be a positive number, got {value!r}")
         object.__setattr__(self, "nodes", {name: int(n) for name, n in self.nodes.items()})
-        object.__setattr__(self, "gauss", tuple(self.gauss))
+        object.__setattr__(self, "clustered", tuple(self.clustered))
 
     def __call__(self, key: jax.Array, problem: Problem, dtype) -> dict[str, jax.Array]:
         """Points by region, arrays of shape (n, d), and the weights of the interior, (n,)."""
-        unknown = sorted(set(self.gauss) - set(problem.coordinates))
+        unknown = sorted(set(self.clustered) - set(problem.coordinates))
         if set(self.nodes) != set(problem.coordinates) or unknown:
             raise ValueError(
                 f"expected a number of nodes for each of {problem.coordinates}, got {self.nodes}"
@@ -173,26 +178,46 @@ class QuadratureSampler:
     def _grid(self, key, problem, fixed, dtype) -> tuple[jax.Array, jax.Array]:
         """Nodes where the coordinates that are not fixed run, (n, d), and their weights, (n,)."""
         free = [c for c in problem.coordinates if c not in fixed]
-        spaced = [c in problem.periodic and c not in self.gauss for c in free]
-        shape = [self.nodes[c] for c in free]
-        lines = [1 if equal else n for n, equal in zip(shape, spaced, strict=True)]
+        shape = [self.nodes[c] for c in free] or [1]
         # arrays are constants that programs share, plain numbers would be part of the program
         columns = {name: jnp.asarray(np.asarray([value], dtype)) for name, value in fixed.items()}
         weights = jnp.ones(shape, dtype)
-        for axis, (name, n, equal) in enumerate(zip(free, shape, spaced, strict=True)):
-            along = [-1 if i == axis else 1 for i in range(len(free))]
-            if equal:
-                key, shift_key = jax.random.split(key)
-                shift = jax.random.uniform(shift_key, lines, dtype)
-                unit = (jnp.arange(n, dtype=dtype).reshape(along) + shift) / n
+        starts = jax.random.uniform(key, (len(free),), dtype)
+        line = jnp.arange(shape[0], dtype=dtype).reshape([-1] + [1] * (len(free) - 1))
+        golden = _golden(max(1, len(free) - 1))
+        for axis, (name, n) in enumerate(zip(free, shape, strict=True)):
+            bounded = name in self.clustered or name not in problem.periodic
+            along = [n if i == axis else 1 for i in range(len(free))]
+            if axis == 0 and bounded:
+                unit, weight = (x.reshape(along) for x in _gauss(n, dtype))
             else:
-                at, weight = np.polynomial.legendre.leggauss(n)
-                unit = jnp.asarray((at + 1) / 2, dtype).reshape(along)
-                weights = weights * jnp.asarray(n * weight / 2, dtype).reshape(along)
+                shift = (starts[axis] + (line * golden**-axis if axis else 0)) % 1
+                unit = (jnp.arange(n, dtype=dtype).reshape(along) + shift) / n
+                unit, weight = _chebyshev(unit) if bounded else (unit, 1)
             low, high = jnp.asarray(np.asarray(problem.domain[name], dtype))
             columns[name] = low + (high - low) * unit
+            weights = weights * weight
         grid = [jnp.broadcast_to(columns[c], shape).ravel() for c in problem.coordinates]
         return jnp.stack(grid, axis=1).astype(dtype), weights.ravel()
+
+
+def _gauss(n, dtype) -> tuple[jax.Array, jax.Array]:
+    """Gauss-Legendre nodes on [0, 1], and n times their weights."""
+    at, weight = np.polynomial.legendre.leggauss(n)
+    return jnp.asarray((at + 1) / 2, dtype), jnp.asarray(n * weight / 2, dtype)
+
+
+def _chebyshev(unit: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Uniform nodes on [0, 1], gathered at both ends, and the inverse of their density."""
+    return (1 - jnp.cos(jnp.pi * unit)) / 2, jnp.pi / 2 * jnp.sin(jnp.pi * unit)
+
+
+def _golden(k: int) -> float:
+    """The root > 1 of g^(k + 1) = g + 1."""
+    g = 2.0
+    for _ in range(60):
+        g = (1 + g) ** (1 / (k + 1))
+    return g
 
 
 def _check_sizes(sampler, *names: str) -> None:

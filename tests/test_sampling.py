@@ -9,7 +9,15 @@ import optax
 import pytest
 
 import pinnkit
-from pinnkit.problems import AllenCahn, Burgers, GrayScott, KortewegDeVries, Wave
+from pinnkit.problems import (
+    BENCHMARKS,
+    AllenCahn,
+    Burgers,
+    Condition,
+    GrayScott,
+    KortewegDeVries,
+    Wave,
+)
 from pinnkit.sampling import QuadratureSampler, ResidualSampler
 from pinnkit.terms import Loss
 from pinnkit.training_step import TrainingStep
@@ -106,27 +114,44 @@ def quadrature(problem, nodes, seed=0, **options):
 
 
 def test_quadrature_integrates_polynomials_and_waves_exactly():
-    """Degree 2 n - 1 in bounded coordinates, wavenumber n - 1 in periodic ones."""
-    points = quadrature(Wave(), {"t": 3, "x": 4})
-    (t, x), w = np.asarray(points["interior"]).T, np.asarray(points["inverse_density"])
-    np.testing.assert_allclose(np.mean(w * t**5 * x**6), 1 / 6 * 1 / 7, rtol=1e-14)
+    """Degree 2 n - 1 along the first coordinate, less than n periods along periodic ones."""
+    points = quadrature(KortewegDeVries(), {"t": 3, "x": 8})
+    (t, x), w = points["interior"].T, points["inverse_density"]
+    waves = t**5 * (3 + np.cos(7 * np.pi * x) + np.sin(7 * np.pi * x))
+    np.testing.assert_allclose(np.mean(w * waves), 3 / 6, rtol=1e-13)
     assert abs(np.mean(w * t**6) - 1 / 7) > 1e-4
-    points = quadrature(KortewegDeVries(), {"t": 2, "x": 8})
-    (t, x), w = np.asarray(points["interior"]).T, np.asarray(points["inverse_density"])
-    waves = t**3 * (3 + np.cos(7 * np.pi * x) + np.sin(7 * np.pi * x))
-    np.testing.assert_allclose(np.mean(w * waves), 3 / 4, rtol=1e-13)
+    assert abs(np.mean(w * t * np.cos(8 * np.pi * x))) > 1e-3
 
 
-def test_nodes_of_each_time_are_equally_spaced_and_shifted():
+def test_quadrature_of_other_bounded_coordinates_is_of_second_order():
+    def error(n):
+        points = quadrature(Wave(), {"t": 2, "x": n})
+        (t, x), w = points["interior"].T, points["inverse_density"]
+        return abs(np.mean(w * t**3 * np.exp(x)) - (np.e - 1) / 4)
+
+    assert error(20) < 2e-3 and 3 < error(20) / error(40) < 5
+
+
+def test_lines_of_nodes_are_equally_spaced_and_shifted_by_the_golden_ratio():
     points = quadrature(KortewegDeVries(), {"t": 5, "x": 6})
-    x = np.asarray(points["interior"])[:, 1].reshape(5, 6)
+    t, x = points["interior"].T.reshape(2, 5, 6)
+    gauss = (np.polynomial.legendre.leggauss(5)[0] + 1) / 2
+    np.testing.assert_allclose(t, np.repeat(gauss[:, None], 6, axis=1))
     np.testing.assert_allclose(np.diff(x, axis=1), 1 / 3)
-    assert len(np.unique(np.round(x[:, 0], 6))) == 5
+    shift = (x[:, 0] + 1) / 2 * 6
+    np.testing.assert_allclose(np.diff(shift) % 1, (np.sqrt(5) - 1) / 2, atol=1e-12)
     other = quadrature(KortewegDeVries(), {"t": 5, "x": 6}, seed=1)
-    assert not np.allclose(x.ravel(), np.asarray(other["interior"])[:, 1])
-    cube = quadrature(GrayScott(), {"t": 2, "x": 3, "y": 4})["interior"].reshape(2, 3, 4, 3)
-    assert np.ptp(cube[..., 0], axis=(1, 2)).max() == np.ptp(cube[..., 1], axis=2).max() == 0
-    assert np.ptp(cube[..., 2], axis=1).max() == 0 < np.ptp(cube[:, 0, 0, 2])
+    assert not np.allclose(x.ravel(), other["interior"][:, 1])
+
+
+def test_three_coordinates_have_lines_in_two_directions():
+    cube = quadrature(GrayScott(), {"t": 3, "x": 4, "y": 5})["interior"].reshape(3, 4, 5, 3)
+    low, high = np.asarray([GrayScott().domain[c] for c in ("x", "y")]).T
+    x, y = np.moveaxis((cube[..., 1:] - low) / (high - low), -1, 0)
+    assert np.ptp(cube[..., 0], axis=(1, 2)).max() == np.ptp(x, axis=2).max() == 0
+    plastic = 1.324717957244746
+    np.testing.assert_allclose(np.diff(4 * x[:, 0, 0]) % 1, plastic**-1, atol=1e-12)
+    np.testing.assert_allclose(np.diff(5 * y[:, 0, 0]) % 1, plastic**-2, atol=1e-12)
 
 
 def test_conditions_have_the_nodes_of_their_free_coordinates():
@@ -137,18 +162,41 @@ def test_conditions_have_the_nodes_of_their_free_coordinates():
     assert list(x) == [0] * 3 + [1] * 3 and np.allclose(t[:3], t[3:])
 
 
-def test_gauss_nodes_of_a_periodic_coordinate_gather_at_its_seam():
-    points = quadrature(AllenCahn(), {"t": 2, "x": 20}, gauss=("x",))
-    x = np.asarray(points["interior"])[:20, 1]
-    np.testing.assert_allclose(x, np.polynomial.legendre.leggauss(20)[0])
-    np.testing.assert_allclose(np.mean(points["inverse_density"]), 1)
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_quadrature_serves_every_problem(name):
+    problem = getattr(pinnkit.problems, name)()
+    points = quadrature(problem, dict.fromkeys(problem.coordinates, 3))
+    low, high = np.asarray([problem.domain[c] for c in problem.coordinates]).T
+    for region, found in points.items():
+        if region != "inverse_density":
+            assert ((found >= low) & (found <= high)).all(), region
+    assert points["interior"].shape == (3 ** len(low), len(low))
+    assert set(points) == {"interior", "inverse_density", *(c.name for c in problem.conditions())}
+
+
+def test_a_condition_at_one_point_has_that_point():
+    class Pinned(Wave):
+        def conditions(self):
+            return (Condition("corner", {"t": (0.0,), "x": (0.0, 1.0)}, lambda u, p: u(p)[0]),)
+
+    points = quadrature(Pinned(), {"t": 2, "x": 3})
+    np.testing.assert_array_equal(points["corner"], [[0, 0], [0, 1]])
+
+
+def test_clustered_nodes_of_a_periodic_coordinate_gather_at_its_seam():
+    points = quadrature(AllenCahn(), {"t": 3, "x": 40}, clustered=("x",))
+    angles = np.arccos(points["interior"][:, 1].reshape(3, 40))
+    np.testing.assert_allclose(np.diff(angles), -np.pi / 40)
+    np.testing.assert_allclose(np.mean(points["inverse_density"]), 1, rtol=1e-3)
+    gauss = np.polynomial.legendre.leggauss(40)[0]
+    np.testing.assert_allclose(points["initial"][:, 1], gauss, atol=1e-15)
 
 
 def test_quadrature_wants_nodes_for_every_coordinate():
     with pytest.raises(ValueError, match=r"nodes for each of \('t', 'x'\), got \{'x': 3\}"):
         quadrature(Burgers(), {"x": 3})
     with pytest.raises(ValueError, match="no coordinate is called 'y'"):
-        quadrature(Burgers(), {"t": 2, "x": 3}, gauss=("y",))
+        quadrature(Burgers(), {"t": 2, "x": 3}, clustered=("y",))
     with pytest.raises(ValueError, match="nodes along 'x' must be a positive number, got 0"):
         QuadratureSampler(nodes={"t": 2, "x": 0})
 

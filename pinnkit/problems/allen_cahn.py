@@ -52,7 +52,7 @@ class AllenCahn(Problem):
         # amplify what is wrong before them
         laptop=recipes.second_order(
             steps=(18_000,) + (8000,) * 5,
-            points=QuadratureSampler(nodes={"t": 6, "x": 400}, gauss=("x",)),
+            points=QuadratureSampler(nodes={"t": 8, "x": 480}, clustered=("x",)),
             network={"harmonics": 4},
             resample_every=18_000,
             weights={"initial": 100.0},
