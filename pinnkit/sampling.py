@@ -185,7 +185,7 @@ class QuadratureSampler:
         starts = jax.random.uniform(key, (len(free),), dtype)
         line = jnp.arange(shape[0], dtype=dtype).reshape([-1] + [1] * (len(free) - 1))
         golden = _golden(max(1, len(free) - 1))
-        for axis, (name, n) in enumerate(zip(free, shape, strict=True)):
+        for axis, (name, n) in enumerate(zip(free, shape, strict=False)):
             bounded = name in self.clustered or name not in problem.periodic
             along = [n if i == axis else 1 for i in range(len(free))]
             if axis == 0 and bounded:
