@@ -8,7 +8,9 @@ from statistics import median
 import numpy as np
 import pytest
 
+import accuracy
 import pinnkit
+import points
 
 RESULTS = Path(pinnkit.__file__).parent / "results"
 RACE = json.loads((RESULTS / "burgers_race.json").read_text())
@@ -53,3 +55,9 @@ def test_readme_quotes_the_stored_errors():
         quoted = f"{median(errors):.1e} ({min(errors):.1e} to {max(errors):.1e})"
         assert quoted in readme, quoted
     assert re.search(re.escape(RACE["hardware"]), readme)
+
+
+def test_the_document_shows_the_stored_tables():
+    document = (Path(__file__).parents[1] / "docs" / "second_order_on_a_laptop.md").read_text()
+    assert accuracy.table() in document
+    assert points.table() in document

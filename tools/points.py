@@ -1,4 +1,4 @@
-"""What the choice of points does to the error: `python tools/points.py [--steps 6000]`.
+"""What the choice of points does to the error: `python tools/points.py`.
 
 The first tenth of Korteweg and de Vries' problem is trained by self-scaled Broyden on about 1,000
 interior points of several kinds, and for the same number of steps: nothing else differs. Three
@@ -51,15 +51,26 @@ def row(kind: str, seed: int, steps: int) -> dict:
         monitor_every=steps // 5,
         progress=False,
     )
-    loss = run.history["loss"][-1]
     return {
         "points": kind,
         "seed": seed,
         "steps": run.steps,
-        "loss": float(loss),
+        "loss": float(run.history["loss"][-1]),
         "error": run.relative_error()["u"],
         "seconds": round(run.seconds, 1),
     }
+
+
+def table() -> str:
+    """What is stored, in Markdown: medians over the seeds, and the range of the errors."""
+    rows = json.loads(TABLE.read_text())["rows"]
+    lines = ["| Points | Last loss | Error |", "|---|---|---|"]
+    for kind in KINDS:
+        errors = [r["error"] for r in rows if r["points"] == kind]
+        loss = median(r["loss"] for r in rows if r["points"] == kind)
+        spread = f"{median(errors):.1e} ({min(errors):.1e} to {max(errors):.1e})"
+        lines.append(f"| {kind} | {loss:.0e} | {spread} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -67,20 +78,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=6000)
-    steps = parser.parse_args().steps
-    rows = []
-    for kind in KINDS:
-        rows += [row(kind, seed, steps) for seed in SEEDS]
-        errors = [r["error"] for r in rows[-len(SEEDS) :]]
-        print(f"{kind:40}{median(errors):.1e} ({min(errors):.1e} to {max(errors):.1e})", flush=True)
-    table = {
-        "command": f"python tools/points.py --steps {steps}",
-        "hardware": hardware(),
-        "commit": commit(),
-        "rows": rows,
-    }
-    with replacing(TABLE) as file:
-        file.write((json.dumps(table, indent=1) + "\n").encode())
+    parser.add_argument("--table", action="store_true", help="print what is stored")
+    arguments = parser.parse_args()
+    if not arguments.table:
+        result = {
+            "command": f"python tools/points.py --steps {arguments.steps}",
+            "hardware": hardware(),
+            "commit": commit(),
+            "rows": [row(kind, seed, arguments.steps) for kind in KINDS for seed in SEEDS],
+        }
+        with replacing(TABLE) as file:
+            file.write((json.dumps(result, indent=1) + "\n").encode())
+    print(table())
 
 
 if __name__ == "__main__":

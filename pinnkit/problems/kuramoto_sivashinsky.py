@@ -59,7 +59,7 @@ class KuramotoSivashinsky(Problem):
             steps=4800,
             points=QuadratureSampler(nodes={"t": 6, "x": 160}),
             network={"harmonics": 6, "harmonic_decay": 1.0},
-            resample_every=4800,
+            resample_every=1600,
             weights={"initial": 1000.0},
             windows=_EDGES,
         ),
