@@ -54,7 +54,7 @@ class AllenCahn(Problem):
             steps=(18_000,) + (8000,) * 5,
             points=QuadratureSampler(nodes={"t": 8, "x": 400}, clustered=("x",)),
             network={"harmonics": 4},
-            resample_every=3000,
+            resample_every=1000,
             weights={"initial": 100.0},
             windows=(0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
         ),
