@@ -10,7 +10,6 @@ import pytest
 
 import accuracy
 import pinnkit
-import points
 
 RESULTS = Path(pinnkit.__file__).parent / "results"
 RACE = json.loads((RESULTS / "burgers_race.json").read_text())
@@ -57,7 +56,6 @@ def test_readme_quotes_the_stored_errors():
     assert re.search(re.escape(RACE["hardware"]), readme)
 
 
-def test_the_document_shows_the_stored_tables():
+def test_the_document_shows_the_stored_table():
     document = (Path(__file__).parents[1] / "docs" / "second_order_on_a_laptop.md").read_text()
     assert accuracy.table() in document
-    assert points.table() in document
