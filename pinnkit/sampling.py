@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -148,10 +147,11 @@ class QuadratureSampler:
     clustered: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for name, value in self.nodes.items():
-            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"nodes along {name!r} must be a positive number, got {value!r}")
-        object.__setattr__(self, "nodes", {name: int(n) for name, n in self.nodes.items()})
+        nodes = {
+            name: _positive(n, f"nodes along {name!r} must be a positive number")
+            for name, n in self.nodes.items()
+        }
+        object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "clustered", tuple(self.clustered))
 
     def __call__(self, key: jax.Array, problem: Problem, dtype) -> dict[str, jax.Array]:
@@ -166,8 +166,8 @@ class QuadratureSampler:
         interior, weights = self._grid(interior_key, problem, {}, dtype)
         points = {"interior": interior, "inverse_density": weights}
         for condition in problem.conditions():
-            key, *keys = jax.random.split(key, 1 + math.prod(map(len, condition.at.values())))
-            faces = itertools.product(*condition.at.values())
+            faces = list(itertools.product(*condition.at.values()))
+            key, *keys = jax.random.split(key, 1 + len(faces))
             grids = [
                 self._grid(k, problem, dict(zip(condition.at, face, strict=True)), dtype)[0]
                 for k, face in zip(keys, faces, strict=True)
@@ -179,8 +179,7 @@ class QuadratureSampler:
         """Nodes where the coordinates that are not fixed run, (n, d), and their weights, (n,)."""
         free = [c for c in problem.coordinates if c not in fixed]
         shape = [self.nodes[c] for c in free] or [1]
-        # arrays are constants that programs share, plain numbers would be part of the program
-        columns = {name: jnp.asarray(np.asarray([value], dtype)) for name, value in fixed.items()}
+        columns = {name: jnp.zeros((), dtype) for name in fixed}
         weights = jnp.ones(shape, dtype)
         starts = jax.random.uniform(key, (len(free),), dtype)
         line = jnp.arange(shape[0], dtype=dtype).reshape([-1] + [1] * (len(free) - 1))
@@ -194,11 +193,14 @@ class QuadratureSampler:
                 shift = (starts[axis] + (line * golden**-axis if axis else 0)) % 1
                 unit = (jnp.arange(n, dtype=dtype).reshape(along) + shift) / n
                 unit, weight = _chebyshev(unit) if bounded else (unit, 1)
-            low, high = jnp.asarray(np.asarray(problem.domain[name], dtype))
-            columns[name] = low + (high - low) * unit
-            weights = weights * weight
+            columns[name], weights = unit, weights * weight
         grid = [jnp.broadcast_to(columns[c], shape).ravel() for c in problem.coordinates]
-        return jnp.stack(grid, axis=1).astype(dtype), weights.ravel()
+        points = _scale(jnp.stack(grid, axis=1), problem)
+        for name, value in fixed.items():
+            # an array is a constant that programs share, a number would be part of the program
+            face = jnp.asarray(np.asarray([value], dtype))
+            points = points.at[:, problem.coordinates.index(name)].set(face)
+        return points, weights.ravel()
 
 
 def _gauss(n, dtype) -> tuple[jax.Array, jax.Array]:
@@ -223,10 +225,14 @@ def _golden(k: int) -> float:
 def _check_sizes(sampler, *names: str) -> None:
     """Raise ValueError for a size that is no positive integer; NumPy's become Python's."""
     for name in names:
-        value = getattr(sampler, name)
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be a positive number of points, got {value!r}")
-        object.__setattr__(sampler, name, int(value))
+        size = _positive(getattr(sampler, name), f"{name} must be a positive number of points")
+        object.__setattr__(sampler, name, size)
+
+
+def _positive(value, requirement: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{requirement}, got {value!r}")
+    return int(value)
 
 
 def _stratified(key, n, problem, dtype) -> jax.Array:

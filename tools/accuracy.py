@@ -25,7 +25,7 @@ from filelock import FileLock
 from flax import nnx
 
 import pinnkit
-from measure import RESULTS, commit, hardware
+from measure import RESULTS, commit, hardware, spread
 from pinnkit import problems
 from pinnkit.storage import replacing
 
@@ -116,7 +116,7 @@ def table() -> str:
             group[0]["precision"],
             f"{median(seconds):.0f}",
             "/".join(sorted({str(row["cores"]) for row in group})),
-            f"{median(errors):.1e} ({min(errors):.1e} to {max(errors):.1e})",
+            spread(errors),
             f"{group[0]['reference_error']:.0e}",
             f"{group[0]['published']:.2e}",
         )

@@ -18,7 +18,7 @@ import numpy as np
 import optax
 
 import pinnkit
-from measure import RESULTS
+from measure import RESULTS, spread
 from pinnkit import problems
 from pinnkit.optimizers.stale_second_moment import with_stale_second_moment
 from pinnkit.recipes import warm_up_then_cosine
@@ -124,10 +124,6 @@ def second_half(history, column: str) -> float:
     if column not in history:
         return float("nan")
     return float(np.nanmedian(history[column][len(history["step"]) // 2 :]))
-
-
-def spread(values: list[float], form: str) -> str:
-    return f"{median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def main() -> None:

@@ -201,6 +201,11 @@ def hardware() -> str:
     return f"{name}, {pinnkit.about()['cores']} cores"
 
 
+def spread(values: list[float], form: str = ".1e") -> str:
+    """Median and range as text."""
+    return f"{np.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
 def commit() -> str:
     """The commit that was measured, marked where files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]

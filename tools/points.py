@@ -1,8 +1,8 @@
 """What the choice of points does to the error: `python tools/points.py`.
 
-The first tenth of Korteweg and de Vries' problem is trained by self-scaled Broyden on about 1,000
-interior points of several kinds, and for the same number of steps: nothing else differs. Three
-seeds; the table goes to pinnkit/results/points.json.
+The first window of Korteweg and de Vries' problem is trained by its recipe, but on 1,024 interior
+points of several kinds, and for the same number of steps: nothing else differs. Three seeds; the
+table goes to pinnkit/results/points.json.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import json
 from statistics import median
 
 import pinnkit
-from measure import RESULTS, commit, hardware
+from measure import RESULTS, commit, hardware, spread
 from pinnkit.problems import KortewegDeVries
 from pinnkit.storage import replacing
 from pinnkit.windowed_network import InWindow
 
 TABLE = RESULTS / "points.json"
 SEEDS = (0, 1, 2)
-INTERVAL = (0.0, 0.1)
+PROBLEM = KortewegDeVries()
+RECIPE = pinnkit.recipe(PROBLEM, "laptop")
+INTERVAL = (0.0, 1 / RECIPE.windows)
 UNIFORM = pinnkit.UniformSampler(interior=1024, condition=128)
 RESIDUAL = pinnkit.ResidualSampler(interior=1024, condition=128)
-QUADRATURE = pinnkit.QuadratureSampler(nodes={"t": 8, "x": 128})
+QUADRATURE = RECIPE.points
 HELD = 300
 KINDS = {
     "uniform, held throughout": (UNIFORM, None),
@@ -35,18 +37,16 @@ KINDS = {
 
 def row(kind: str, seed: int, steps: int) -> dict:
     points, hold = KINDS[kind]
-    problem = KortewegDeVries()
-    network = pinnkit.network(
-        problem, width=16, depth=3, harmonics=4, dtype="float64", hard=False, seed=seed
-    )
+    network = pinnkit.network(PROBLEM, seed=seed, **RECIPE.network)
+    (optimizer,) = RECIPE.optimizers.values()
     run = pinnkit.fit(
-        pinnkit.TimeWindow(problem, INTERVAL),
-        InWindow(network, problem, INTERVAL),
-        pinnkit.self_scaled_broyden(),
+        pinnkit.TimeWindow(PROBLEM, INTERVAL),
+        InWindow(network, PROBLEM, INTERVAL),
+        optimizer(steps),
         steps=steps,
         points=points,
         resample_every=hold or steps,
-        weights={"initial": 1000.0},
+        weights=RECIPE.weights,
         seed=seed,
         monitor_every=steps // 5,
         progress=False,
@@ -68,8 +68,7 @@ def table() -> str:
     for kind in KINDS:
         errors = [r["error"] for r in rows if r["points"] == kind]
         loss = median(r["loss"] for r in rows if r["points"] == kind)
-        spread = f"{median(errors):.1e} ({min(errors):.1e} to {max(errors):.1e})"
-        lines.append(f"| {kind} | {loss:.0e} | {spread} |")
+        lines.append(f"| {kind} | {loss:.0e} | {spread(errors)} |")
     return "\n".join(lines)
 
 
