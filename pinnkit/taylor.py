@@ -30,6 +30,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import Literal
 
+from pinnkit.trigonometry import sine_and_cosine
+
 MultiIndex = tuple[int, ...]
 
 
@@ -222,7 +224,7 @@ def _logistic(x, indices, **_):
 
 
 def _sine_and_cosine(x, indices) -> tuple[Series, Series]:
-    sine, cosine = Series({indices[0]: lax.sin(x.value)}), Series({indices[0]: lax.cos(x.value)})
+    sine, cosine = (Series({indices[0]: y}) for y in sine_and_cosine(x.value))
     for a in indices[1:]:
         axis = next(i for i, k in enumerate(a) if k)
         for target, source, sign in ((sine, cosine, 1.0), (cosine, sine, -1.0)):

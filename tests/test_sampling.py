@@ -201,22 +201,6 @@ def test_quadrature_wants_nodes_for_every_coordinate():
         QuadratureSampler(nodes={"t": 2, "x": 0})
 
 
-def test_windows_have_nodes_of_their_own():
-    run = pinnkit.fit_windows(
-        KortewegDeVries(),
-        pinnkit.network(KortewegDeVries(), width=4, depth=1, hard=False),
-        optax.adam(1e-3),
-        windows=2,
-        steps=2,
-        points=QuadratureSampler(nodes={"t": 2, "x": 3}),
-        resample_every=2,
-        progress=False,
-    )
-    assert (
-        run.status == "window 2 of 2: completed 2 steps" and np.isfinite(run.history["loss"]).all()
-    )
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
