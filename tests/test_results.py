@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import accuracy
+import alignment
 import pinnkit
 
 RESULTS = Path(pinnkit.__file__).parent / "results"
@@ -56,6 +57,15 @@ def test_readme_quotes_the_stored_errors():
     assert re.search(re.escape(RACE["hardware"]), readme)
 
 
+DOCS = Path(__file__).parents[1] / "docs"
+
+
 def test_the_document_shows_the_stored_table():
-    document = (Path(__file__).parents[1] / "docs" / "second_order_on_a_laptop.md").read_text()
-    assert accuracy.table() in document
+    assert accuracy.table() in (DOCS / "second_order_on_a_laptop.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_document_on_alignment_shows_the_tables_of_the_stored_runs():
+    document = (DOCS / "alignment_through_training.md").read_text()
+    for table in (alignment.table("claims"), alignment.correlations(), alignment.table("fault")):
+        assert table in document
