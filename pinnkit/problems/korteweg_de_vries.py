@@ -46,7 +46,7 @@ class KortewegDeVries(Problem):
         laptop=recipes.second_order(
             steps=8000,
             points=QuadratureSampler(nodes={"t": 8, "x": 128}),
-            network={"harmonics": 4},
+            network={"activation": "sin", "width": 20, "harmonics": 6, "harmonic_decay": 1.0},
             resample_every=8000,
             weights={"initial": 1000.0},
             windows=10,

@@ -56,10 +56,10 @@ class KuramotoSivashinsky(Problem):
         # errors that are made before t = 0.15 grow about 10^5-fold; windows are half as long where
         # the first fronts form and where most waves meet
         laptop=recipes.second_order(
-            steps=4800,
-            points=QuadratureSampler(nodes={"t": 6, "x": 160}),
-            network={"harmonics": 6, "harmonic_decay": 1.0},
-            resample_every=1600,
+            steps=(4000,) * 37 + (3000,) * 14,
+            points=QuadratureSampler(nodes={"t": 6, "x": 144}),
+            network={"activation": "sin", "width": 20, "harmonics": 6, "harmonic_decay": 1.0},
+            resample_every=4000,
             weights={"initial": 1000.0},
             windows=_EDGES,
         ),
