@@ -98,7 +98,10 @@ class GradientNormWeights(AdaptiveWeights):
     """
 
     def sizes(self, loss, network, params, points):
-        gradients = loss.gradients_by_term(network, params, points)
+        def losses(params, points):
+            return loss.by_term(network(params), points)
+
+        gradients = loss.gradients_by_term(losses, params, points)
         return {name: optax.tree.norm(g) for name, g in gradients.items()}
 
 

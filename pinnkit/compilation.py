@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 KEPT = 16
@@ -51,6 +53,29 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
         return jax.tree.unflatten(structure, compiled(constants, *jax.tree.leaves(arguments)))
 
     return call, f"{text}\n{_checksum(constants)}"
+
+
+def trace_once(function: Callable) -> Callable:
+    """The function, traced only once for each structure and each shape of its arguments.
+
+    A loss that is differentiated at several places of a program is otherwise traced at each of
+    them. What it closes over is fixed at the first call.
+    """
+    traced = {}
+
+    def call(*arguments):
+        flat, structure = jax.tree.flatten(arguments)
+        kinds = [jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)) for x in flat]
+        key = structure, tuple((k.shape, k.dtype) for k in kinds)
+        if key not in traced:
+            examples = jax.tree.unflatten(structure, kinds)
+            closed, shapes = jax.make_jaxpr(function, return_shape=True)(*examples)
+            program = jax.jit(partial(jax.core.eval_jaxpr, closed.jaxpr))
+            traced[key] = program, closed.consts, jax.tree.structure(shapes)
+        program, constants, out = traced[key]
+        return jax.tree.unflatten(out, program(constants, *flat))
+
+    return call
 
 
 def _checksum(constants) -> str:

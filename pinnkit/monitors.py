@@ -48,7 +48,7 @@ class Monitor:
         points = state.points
         losses = self._step.losses(state.params, points)
         unweighted = self._step.loss.with_weights({})
-        gradients = unweighted.gradients_by_term(self._step.network, state.params, points)
+        gradients = unweighted.gradients_by_term(self._step.losses, state.params, points)
         weight = self._step.weights(state)
         total = jax.tree.map(
             lambda *leaves: sum(w * g for w, g in zip(weight.values(), leaves, strict=True)),

@@ -188,18 +188,21 @@ class Loss:
         return sum(self.weights.get(name, 1.0) * value for name, value in by_term.items())
 
     def gradients_by_term(
-        self, network: Callable[[PyTree], Callable], params: PyTree, points: Points
+        self,
+        losses: Callable[[PyTree, Points], Mapping[str, jax.Array]],
+        params: PyTree,
+        points: Points,
     ) -> dict[str, PyTree]:
         """Gradient of each weighted term; their sum is that of the total.
 
         Args:
-            network: maps parameters to a function of one point.
+            losses: maps parameters and points to the unweighted loss of each term.
             params: where to differentiate.
             points: by region.
         """
 
         def weighted(params, name):
-            return self.weights.get(name, 1.0) * self.by_term(network(params), points)[name]
+            return self.weights.get(name, 1.0) * losses(params, points)[name]
 
         return {name: jax.grad(weighted)(params, name) for name in self.terms}
 

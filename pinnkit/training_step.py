@@ -11,7 +11,7 @@ import optax
 from flax import nnx
 
 from pinnkit.balancing import AdaptiveWeights
-from pinnkit.compilation import compile_once
+from pinnkit.compilation import compile_once, trace_once
 from pinnkit.least_squares import LeastSquares
 from pinnkit.optimizers.schedule_free import evaluation_params
 from pinnkit.sampling import UniformSampler
@@ -73,6 +73,7 @@ class TrainingStep:
         self.adaptive = adaptive
         self._graph, params, self._rest = nnx.split(network, nnx.Param, ...)
         self.initial_params = nnx.to_pure_dict(params)
+        self.losses = trace_once(lambda params, at: loss.by_term(self.network(params), at))
 
     def network(self, params: PyTree) -> nnx.Module:
         """The network with these parameters."""
@@ -124,9 +125,6 @@ class TrainingStep:
         """The factor of each loss term in the sum that is minimized."""
         return {name: state.weights[name] for name in self.loss.terms}
 
-    def losses(self, params: PyTree, points) -> dict[str, jax.Array]:
-        return self.loss.by_term(self.network(params), points)
-
     def step(self, state: TrainingState) -> tuple[TrainingState, jax.Array]:
         """The state after one step, and whether loss and update were finite."""
         points, loss = state.points, self.loss.with_weights(state.weights)
@@ -145,7 +143,7 @@ class TrainingStep:
             grad=gradient,
             value_fn=objective,
             least_squares=LeastSquares(loss, self.network, points),
-            gradients_by_term=lambda: loss.gradients_by_term(self.network, state.params, points),
+            gradients_by_term=lambda: loss.gradients_by_term(self.losses, state.params, points),
         )
         params = optax.apply_updates(state.params, updates)
         finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(updates))

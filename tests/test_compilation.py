@@ -6,7 +6,7 @@ import numpy as np
 
 import pinnkit
 from pinnkit import compilation
-from pinnkit.compilation import compile_once
+from pinnkit.compilation import compile_once, trace_once
 
 
 def scaled_by(factor):
@@ -64,6 +64,38 @@ def test_the_first_argument_can_be_donated():
     result, _ = call(state, 2)
     np.testing.assert_array_equal(result, 3 * np.ones(4))
     assert state[0].is_deleted()
+
+
+def test_a_function_is_traced_once_for_each_kind_of_argument():
+    traced = []
+
+    @trace_once
+    def losses(tree, x):
+        traced.append(x.shape)
+        return {"cubes": jnp.sum(tree["a"] * x**3)}
+
+    def both(tree, x):
+        slope = jax.grad(lambda tree: losses(tree, x)["cubes"])(tree)["a"]
+        return losses(tree, x)["cubes"], slope
+
+    tree = {"a": jnp.float32(2)}
+    for x in (jnp.ones(3), jnp.arange(3.0)):
+        for function in (both, jax.jit(both)):
+            value, slope = function(tree, x)
+            np.testing.assert_allclose([value, slope], [2 * np.sum(x**3), np.sum(x**3)])
+    assert traced == [(3,)]
+    losses(tree, jnp.ones(4))
+    assert traced == [(3,), (4,)]
+
+
+def test_constants_of_a_function_that_is_traced_once_are_exchanged_too():
+    compilation._programs.clear()
+    for k in (1.0, 5.0):
+        factor = k * jnp.arange(3.0)
+        inner = trace_once(lambda x, factor=factor: factor * x)
+        call, _ = compile_once(lambda x, inner=inner: inner(x) + inner(2 * x), jnp.ones(3))
+        np.testing.assert_allclose(call(jnp.ones(3)), 3 * k * np.arange(3))
+    assert len(compilation._programs) == 1
 
 
 def test_a_second_seed_needs_no_compilation():

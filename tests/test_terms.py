@@ -113,15 +113,15 @@ def test_gradients_of_the_weighted_terms_add_up():
     loss = Loss(problem, {"initial": 10.0})
     points = UniformSampler(interior=8, condition=4)(jax.random.key(0), problem, jnp.float32)
 
-    def network(a):
-        return lambda p: jnp.sin(a[0] * p[0] + a[1] * p[1])[None]
+    def losses(a, points):
+        return loss.by_term(lambda p: jnp.sin(a[0] * p[0] + a[1] * p[1])[None], points)
 
     at = jnp.asarray([0.3, 0.7])
-    gradients = loss.gradients_by_term(network, at, points)
+    gradients = loss.gradients_by_term(losses, at, points)
     for name, gradient in gradients.items():
-        alone = jax.grad(lambda a, n=name: loss.by_term(network(a), points)[n])(at)
+        alone = jax.grad(lambda a, n=name: losses(a, points)[n])(at)
         np.testing.assert_allclose(gradient, alone * (10 if name == "initial" else 1), rtol=1e-4)
-    total = jax.grad(lambda a: loss.total(loss.by_term(network(a), points)))(at)
+    total = jax.grad(lambda a: loss.total(losses(a, points)))(at)
     np.testing.assert_allclose(sum(gradients.values()), total, rtol=1e-4)
 
 
