@@ -51,10 +51,10 @@ class AllenCahn(Problem):
         # continued periodically, the initial state has a kink at x = 1; the fronts of later times
         # amplify what is wrong before them
         laptop=recipes.second_order(
-            steps=(24_000, 16_000) + (8000,) * 4,
-            points=QuadratureSampler(nodes={"t": 8, "x": 500}, clustered=("x",)),
+            steps=(18_000, 12_000) + (6000,) * 4,
+            points=QuadratureSampler(nodes={"t": 16, "x": 400}, clustered=("x",)),
             network={"harmonics": 4},
-            resample_every=8000,
+            resample_every=6000,
             weights={"initial": 300.0},
             windows=(0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 1.0),
         ),
