@@ -215,7 +215,7 @@ class TrainingStep:
 
     def explain_failure(self, state: TrainingState) -> str:
         """Which term was not finite at the step that failed, and what to try."""
-        losses = jax.jit(self.losses)(state.params, state.points)
+        losses = self.losses(state.params, state.points)
         bad = [name for name, value in losses.items() if not jnp.isfinite(value)]
         what = f"loss of {', '.join(bad)}" if bad else "gradient or update of the optimizer"
         return (

@@ -26,6 +26,7 @@ from pinnkit import plotting, problems
 from pinnkit.alignment import orthogonal_score
 from pinnkit.optimizers.stale_second_moment import with_stale_second_moment
 from pinnkit.recipes import warm_up_then_cosine
+from pinnkit.terms import term_names
 
 SEEDS = (0, 1, 2)
 STEPS, PEAK = 10_000, 3e-3
@@ -166,8 +167,7 @@ def score(run: pinnkit.Run, kind: str) -> np.ndarray:
 
 
 def terms(run: pinnkit.Run) -> list[str]:
-    columns = run.history.to_dict()
-    return [name.removeprefix("loss/") for name in columns if name.startswith("loss/")]
+    return list(term_names(run.problem, getattr(run.network, "hard_terms", ())))
 
 
 def picture() -> None:
