@@ -51,7 +51,7 @@ class AllenCahn(Problem):
         # continued periodically, the initial state has a kink at x = 1; the fronts of later times
         # amplify what is wrong before them
         laptop=recipes.second_order(
-            steps=(18_000, 12_000) + (6000,) * 4,
+            steps=(24_000, 16_000) + (6000,) * 4,
             points=QuadratureSampler(nodes={"t": 16, "x": 400}, clustered=("x",)),
             network={"harmonics": 4},
             resample_every=6000,
