@@ -73,6 +73,18 @@ class Toy:
         start = self.start if start is None else start
         if np.shape(start) != np.shape(self.start) or not np.all(np.isfinite(start)):
             raise ValueError(f"the start must be {len(self.start)} finite numbers, got {start}")
+        w = jnp.asarray(start, dtype)
+        path = jax.jit(lambda w: self.descent(optimizer, steps, w))(w)
+        return np.concatenate([np.asarray(w)[None], np.asarray(path)])
+
+    def descent(
+        self, optimizer: optax.GradientTransformation, steps: int, start: jax.Array
+    ) -> jax.Array:
+        """The points of `path` after the start, shape (steps, n), unchecked and ready for jit.
+
+        The toy's residuals, the start and the optimizer's settings may be traced: an interactive
+        figure compiles it once for all of its knobs.
+        """
         optimizer = optax.with_extra_args_support(optimizer)
         squares = SumOfSquares(
             lambda w: jnp.concatenate([jnp.ravel(r(w)) for r in self.residuals.values()])
@@ -99,12 +111,7 @@ class Toy:
             w = optax.apply_updates(w, update)
             return (w, state), w
 
-        @jax.jit
-        def descend(w):
-            return jax.lax.scan(step, (w, optimizer.init(w)), length=steps)[1]
-
-        w = jnp.asarray(start, dtype)
-        return np.concatenate([np.asarray(w)[None], np.asarray(descend(w))])
+        return jax.lax.scan(step, (start, optimizer.init(start)), length=steps)[1]
 
 
 def opposed_lines(angle: float = 150.0, ratio: float = 1.0) -> Toy:

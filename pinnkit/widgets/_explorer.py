@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from pinnkit.plotting import picture, style
+from pinnkit.plotting import picture, quick_image, style
 
 
 class Explorer(abc.ABC):
@@ -20,19 +20,20 @@ class Explorer(abc.ABC):
     Subclasses define `compute` (numbers, no display), `draw` (a figure) and `describe` (what the
     figure says, in words), and call `super().__init__` with their controls once the slow part is
     compiled. Controls are ordinary ipywidgets, so Tab and the arrow keys work. Where no kernel
-    runs, a notebook shows the last picture.
+    runs, a notebook shows the picture of the moment when it was displayed.
+
+    The first figure decides where its axes lie: laying them out anew at every move of a control
+    would take longer than drawing.
 
     Args:
         controls: by name, as `compute` calls them; a Button counts its clicks.
-
-    Attributes:
-        static: the last picture, as `pinnkit.plotting.picture` returns it.
     """
 
     def __init__(self, **controls: ipywidgets.DOMWidget):
         self.controls = controls
         self._clicks = dict.fromkeys(controls, 0)
         self._picture = ipywidgets.HTML()
+        self._places = []
         for name, control in controls.items():
             if isinstance(control, ipywidgets.Button):
                 control.on_click(lambda _, name=name: self._click(name))
@@ -62,9 +63,28 @@ class Explorer(abc.ABC):
         text = self.describe(result)
         with style():
             figure = self.draw(result)
-            self.static = picture(figure, text)
+            self._lay_out(figure)
+            image = quick_image(figure, text)
         plt.close(figure)
-        self._picture.value = f"{self.static[0]['text/html']}<p>{html.escape(text)}</p>"
+        self._picture.value = f"{image}<p>{html.escape(text)}</p>"
+
+    @property
+    def static(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """The figure of now, as `pinnkit.plotting.picture` returns it."""
+        result = self.compute(**self.values())
+        with style():
+            figure = self.draw(result)
+            shown = picture(figure, self.describe(result))
+        plt.close(figure)
+        return shown
+
+    def _lay_out(self, figure: Figure) -> None:
+        if len(self._places) != len(figure.axes):
+            figure.draw_without_rendering()
+            self._places = [ax.get_position(original=True) for ax in figure.axes]
+        figure.set_layout_engine("none")
+        for ax, place in zip(figure.axes, self._places, strict=True):
+            ax.set_position(place)
 
     def _click(self, name: str) -> None:
         self._clicks[name] += 1
