@@ -142,6 +142,22 @@ class Hard(nnx.Module):
         return self.impose(point, self.network(point))
 
 
+class Enriched(nnx.Module):
+    """A network to whose output `problem.enrichment` is added: it learns what is left.
+
+    In computational mechanics these are singular functions (Fix, Gulati and Wakoff 1973, J. Comput.
+    Phys. 13, 209); for PINNs see Hu, Jin and Zhou (2023, arXiv 2308.16429).
+    """
+
+    def __init__(self, network: nnx.Module, problem: Problem):
+        self.network = network
+        self.enrichment = problem.enrichment
+
+    def __call__(self, point: jax.Array, seen: jax.Array | None = None) -> jax.Array:
+        """The sum at a point, which the network sees as `seen` where that is given."""
+        return self.network(point if seen is None else seen) + self.enrichment(point)
+
+
 ARCHITECTURES = {"MLP": MLP, "ModifiedMLP": ModifiedMLP, "PirateNet": PirateNet}
 
 
@@ -158,6 +174,7 @@ def network(
     fourier_scale: float = 1.0,
     factorized: bool = False,
     hard: bool = False,
+    enriched: bool = False,
     dtype: str = "float32",
     seed: int = 0,
 ) -> nnx.Module:
@@ -176,6 +193,7 @@ def network(
         fourier_scale: standard deviation of their frequencies.
         factorized: random weight factorization.
         hard: build the problem's initial and boundary conditions into the output.
+        enriched: add what the problem knows of its solution's singularities to the output.
         dtype: "float32" or "float64".
         seed: of the initial weights.
 
@@ -185,10 +203,11 @@ def network(
 
     Raises:
         TypeError: the problem is none, for example a class.
-        ValueError: an unknown name or a size that is not positive; hard conditions that the
-            problem does not have; a problem whose names or domain are wrong.
+        ValueError: an unknown name or a size that is not positive; hard conditions or an
+            enrichment that the problem does not have, or both at once; a problem whose names or
+            domain are wrong.
     """
-    _check_problem(problem, hard)
+    _check_problem(problem, hard, enriched)
     width, depth = _integer("width", width, 1), _integer("depth", depth, 1)
     numbers = harmonics_by_coordinate(harmonics, problem.coordinates, problem.periodic)
     harmonics = numbers if isinstance(harmonics, Mapping) else int(harmonics)
@@ -207,8 +226,11 @@ def network(
         "dtype": dtype,
         "seed": seed,
     }
-    if harmonic_decay:  # files saved before there was a decay do not name it
+    # files saved before there were these options do not name them
+    if harmonic_decay:
         options["harmonic_decay"] = float(harmonic_decay)
+    if enriched:
+        options["enriched"] = True
     _one_of("architecture", kind, ARCHITECTURES)
     _one_of("activation", activation, ACTIVATIONS)
     _one_of("dtype", dtype, ("float32", "float64"))
@@ -236,6 +258,8 @@ def network(
         )
     if hard:
         module = Hard(module, problem)
+    if enriched:
+        module = Enriched(module, problem)
     module.spec = json.dumps(options)
     return module
 
@@ -258,7 +282,7 @@ def check_network(problem: Problem, module: Callable[[jax.Array], jax.Array], dt
         )
 
 
-def _check_problem(problem: Problem, hard: bool) -> None:
+def _check_problem(problem: Problem, hard: bool, enriched: bool) -> None:
     if not isinstance(problem, Problem):
         is_class = isinstance(problem, type)
         got = f"the class {problem.__name__}" if is_class else type(problem).__name__
@@ -271,6 +295,15 @@ def _check_problem(problem: Problem, hard: bool) -> None:
             f"hard=True needs conditions that {type(problem).__name__} imposes: define "
             "`impose(self, point, output)` and name the conditions that it satisfies in "
             '`hard_terms`, for example hard_terms = ("initial",)'
+        )
+    if enriched and type(problem).enrichment is Problem.enrichment:
+        raise ValueError(
+            f"enriched=True needs an enrichment, which {type(problem).__name__} does not have: "
+            "define `enrichment(self, point)`"
+        )
+    if enriched and hard:
+        raise ValueError(
+            "hard=True and enriched=True change the same output: choose one of the two"
         )
 
 

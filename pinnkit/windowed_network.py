@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from pinnkit.embeddings import Fixed
+from pinnkit.networks import Enriched
 from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Problem
 
@@ -28,7 +29,10 @@ class InWindow(nnx.Module):
     def __call__(self, point: jax.Array) -> jax.Array:
         (first, last), (start, end) = self.whole, self.interval[...]
         t = first + (point[self.axis] - start) * ((last - first) / (end - start))
-        return self.network(jnp.stack([t if i == self.axis else x for i, x in enumerate(point)]))
+        seen = jnp.stack([t if i == self.axis else x for i, x in enumerate(point)])
+        if isinstance(self.network, Enriched):
+            return self.network(point, seen)
+        return self.network(seen)
 
 
 class Windowed(nnx.Module):

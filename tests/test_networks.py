@@ -9,7 +9,8 @@ from flax import nnx
 import pinnkit
 from pinnkit.embeddings import CoordinateEmbedding
 from pinnkit.networks import ARCHITECTURES, Dense, check_network
-from pinnkit.problems import Burgers, Wave
+from pinnkit.problems import AllenCahn, Burgers, Wave
+from pinnkit.windowed_network import InWindow
 
 POINT = jnp.asarray([0.3, 0.7])
 
@@ -166,3 +167,39 @@ def test_short_waves_can_be_made_small():
     falling = CoordinateEmbedding(domain, ("x",), 3, decay=1.5)(point)
     sizes = np.asarray([1, 2**-1.5, 3**-1.5])
     np.testing.assert_allclose(falling, equal * np.concatenate([[1], sizes, sizes]), rtol=1e-6)
+
+
+def test_an_enrichment_is_added_in_windows_at_the_true_time():
+    problem = AllenCahn()
+    plain = pinnkit.network(problem, width=8, dtype="float64")
+    enriched = pinnkit.network(problem, enriched=True, width=8, dtype="float64")
+    with jax.enable_x64(True):
+        point = jnp.asarray([0.06, 0.99])
+        added = problem.enrichment(point)
+        np.testing.assert_allclose(enriched(point), plain(point) + added)
+        inside = InWindow(enriched, problem, (0.05, 0.2))
+        np.testing.assert_allclose(
+            inside(point), InWindow(plain, problem, (0.05, 0.2))(point) + added
+        )
+
+
+def test_the_enrichment_of_allen_cahn_takes_the_kink_away():
+    problem = AllenCahn()
+    with jax.enable_x64(True):
+        near = jnp.linspace(1 - 1e-3, 1, 5)
+        left = [problem.initial(jnp.stack([0.0, x])) - problem.enrichment(jnp.stack([0.0, x]))[0]
+                for x in near]  # fmt: skip
+        slope = np.diff(np.asarray(left)) / np.diff(near)
+        assert np.abs(slope).max() < 0.01  # of the initial state itself: 2
+        u, t, x = problem.enrichment, 0.03, 0.995
+        u_t, u_x = jax.jacfwd(u)(jnp.asarray([t, x]))[0]
+        u_xx = jax.hessian(lambda p: u(p)[0])(jnp.asarray([t, x]))[1, 1]
+        rest = u_t - problem.diffusion * u_xx + 2 * problem.reaction * u(jnp.asarray([t, x]))[0]
+        assert abs(rest) < 0.01 * problem.diffusion * abs(u_xx) and abs(u_x) > 0.1
+
+
+def test_an_enrichment_must_exist_and_be_alone():
+    with pytest.raises(ValueError, match="enrichment, which Burgers does not have"):
+        pinnkit.network(Burgers(), enriched=True)
+    with pytest.raises(ValueError, match="choose one of the two"):
+        pinnkit.network(AllenCahn(), enriched=True, hard=True)

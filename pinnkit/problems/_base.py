@@ -111,6 +111,16 @@ class Problem(abc.ABC):
             "`impose(self, point, output)` or train them as loss terms"
         )
 
+    def enrichment(self, point: jax.Array) -> jax.Array:
+        """What a network need not learn, added to its output: an array of shape (n_fields,).
+
+        A function that is as singular as the solution leaves the network a smooth rest.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no enrichment: define `enrichment(self, point)` or build "
+            "the network with enriched=False"
+        )
+
     hard_terms: ClassVar[tuple[str, ...]] = ()
     """Names of the conditions that `impose` satisfies."""
 
