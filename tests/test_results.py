@@ -11,6 +11,7 @@ import pytest
 import accuracy
 import alignment
 import pinnkit
+import points
 
 RESULTS = Path(pinnkit.__file__).parent / "results"
 RACE = json.loads((RESULTS / "burgers_race.json").read_text())
@@ -60,8 +61,10 @@ def test_readme_quotes_the_stored_errors():
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_the_document_shows_the_stored_table():
-    assert accuracy.table() in (DOCS / "second_order_on_a_laptop.md").read_text()
+def test_the_document_shows_the_stored_tables():
+    document = (DOCS / "second_order_on_a_laptop.md").read_text()
+    assert accuracy.table() in document
+    assert points.table() in document
 
 
 @pytest.mark.slow

@@ -96,15 +96,15 @@ def add(row: dict) -> None:
 def table() -> str:
     """What is stored, in Markdown: errors as median and range over the seeds."""
     lines = [
-        "| Problem | Optimizer | Parameters | Precision | Seconds | Cores | Error | Reference | "
-        "Published |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| Problem | Optimizer | Parameters | Precision | Seconds | Cores | Seeds | Error | "
+        "Reference | Published |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     groups = {}
     for row in rows():
         groups.setdefault((row["problem"], row["optimizer"]), []).append(row)
-    order = {name: i for i, name in enumerate(PUBLISHED)}
-    for (problem, optimizer), group in sorted(groups.items(), key=lambda g: order[g[0][0]]):
+    order = [(p, o) for p in PUBLISHED for o in ("self_scaled_broyden", *BASELINES)]
+    for (problem, optimizer), group in sorted(groups.items(), key=lambda g: order.index(g[0])):
         errors = [row["error"] for row in group]
         seconds = [row["seconds"] for row in group]
         run = pinnkit.load(RESULTS / group[0]["file"])
@@ -116,7 +116,8 @@ def table() -> str:
             group[0]["precision"],
             f"{median(seconds):.0f}",
             "/".join(sorted({str(row["cores"]) for row in group})),
-            spread(errors),
+            str(len(group)),
+            spread(errors) if len(errors) > 1 else f"{errors[0]:.1e}",
             f"{group[0]['reference_error']:.0e}",
             f"{group[0]['published']:.2e}",
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 
 class Exercise:
@@ -48,3 +50,37 @@ class Exercise:
             return "There is nothing to check so far: write your answer in place of the stub."
         except Exception as error:
             return f"Your code raised {type(error).__name__}: {error}"
+
+
+def compare(
+    got: Any,
+    right: Any,
+    mistakes: Mapping[str, Any],
+    otherwise: str,
+    *,
+    rtol: float = 1e-3,
+    atol: float = 1e-6,
+) -> str:
+    """What is wrong with a number or an array; empty if nothing is.
+
+    Args:
+        got: the reader's result.
+        right: the right one.
+        mistakes: by what to say about them, wrong results that are easily arrived at.
+        otherwise: said of any other wrong result, up to "but yours is ...".
+        rtol, atol: as for `numpy.allclose`.
+    """
+    if got is None:
+        return "The function returns nothing: does it end with `return`?"
+
+    def equals(value) -> bool:
+        return np.shape(got) == np.shape(value) and np.allclose(got, value, rtol=rtol, atol=atol)
+
+    if equals(right):
+        return ""
+    for message, value in mistakes.items():
+        if equals(value):
+            return message
+    if np.shape(got) != np.shape(right):
+        return f"Expected the shape {np.shape(right)}, but you return {np.shape(got)}."
+    return f"{otherwise}, but yours is {np.round(np.asarray(got, float), 4).tolist()}."
