@@ -65,6 +65,7 @@ def test_the_document_shows_the_stored_tables():
     document = (DOCS / "second_order_on_a_laptop.md").read_text()
     assert accuracy.table() in document
     assert points.table() in document
+    assert accuracy.headline() in (DOCS.parent / "README.md").read_text()
 
 
 @pytest.mark.slow
