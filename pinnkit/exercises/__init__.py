@@ -2,7 +2,15 @@
 
 from pinnkit.exercises._exercise import Exercise
 from pinnkit.exercises.alignment_score import mean_cosine, score_from_pairs
+from pinnkit.exercises.closeness import condition_left, efficiency_of
+from pinnkit.exercises.curvature import product_with_gauss_newton, product_with_hessian
 from pinnkit.exercises.first_pinn import advection_diffusion, hard_initial_condition
+from pinnkit.exercises.newton import inter_step, part_of_step
+from pinnkit.exercises.race import clearly_better, steps_within
+from pinnkit.exercises.second_order import damped_step, damped_step_in_residuals
+from pinnkit.exercises.shampoo import rotated_adam, shampoo_direction
+from pinnkit.exercises.surgery import gradient_norm_weights, project
+from pinnkit.exercises.tangent_kernel import half_life, kernel_block
 from pinnkit.exercises.true_reference import (
     error_from_two_solutions,
     honest_claim,
@@ -13,12 +21,28 @@ from pinnkit.exercises.two_losses import newton_step, stable_rate
 __all__ = [
     "Exercise",
     "advection_diffusion",
+    "clearly_better",
+    "condition_left",
+    "damped_step",
+    "damped_step_in_residuals",
+    "efficiency_of",
     "error_from_two_solutions",
+    "gradient_norm_weights",
+    "half_life",
     "hard_initial_condition",
     "honest_claim",
+    "inter_step",
+    "kernel_block",
     "mean_cosine",
     "newton_step",
     "observed_order",
+    "part_of_step",
+    "product_with_gauss_newton",
+    "product_with_hessian",
+    "project",
+    "rotated_adam",
     "score_from_pairs",
+    "shampoo_direction",
     "stable_rate",
+    "steps_within",
 ]
