@@ -76,9 +76,15 @@ def train(problem: str, optimizer: str, seed: int, seconds: float | None) -> dic
 def steps_within(seconds: float, problem, optimizer: str, seed: int) -> int:
     """Steps that fit into a time, so that the schedule of the learning rate ends with it."""
     trial = pinnkit.solve(
-        problem, "laptop", optimizer=optimizer, seed=seed, steps=600, progress=False
+        problem,
+        "laptop",
+        optimizer=optimizer,
+        seed=seed,
+        steps=1500,
+        monitor_every=500,
+        progress=False,
     )
-    per_step = (trial.history["seconds"][-1] - trial.history["seconds"][1]) / 500
+    per_step = (trial.history["seconds"][-1] - trial.history["seconds"][1]) / 1000
     return max(1000, int(seconds / per_step))
 
 

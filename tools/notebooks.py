@@ -34,6 +34,8 @@ SIZE_LIMIT = 1_000_000
 WIDGET_STATE_LIMIT = 200_000
 CELL_METADATA = {"tags", "jupyter", "editable", "deletable", "slideshow"}
 VIEW = "application/vnd.jupyter.widget-view+json"
+RUN = "pinnkit"
+"""Metadata of the last execution: its preset, and the wall seconds it took."""
 STATE = "application/vnd.jupyter.widget-state+json"
 # Settings of the person at the keyboard that would change what a kernel does.
 PERSONAL = ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONPATH", "PYTHONSTARTUP")
@@ -82,6 +84,7 @@ def execute(path: Path, preset: str) -> float:
         environment |= {"PINNKIT_PRESET": preset, "IPYTHONDIR": profile}
         _run_cells(normalise(notebook, path.stem), path, environment)
     seconds = time.perf_counter() - started
+    notebook.metadata[RUN] = {"preset": preset, "seconds": round(seconds, 1)}
     text = nbformat.writes(normalise(notebook, path.stem)) + "\n"
     if fault := _oversize(text, notebook):
         raise Failure(fault)
@@ -159,12 +162,14 @@ def normalise(notebook: NotebookNode, name: str) -> NotebookNode:
         name: what the names of its widgets are derived from.
     """
     widgets = notebook.metadata.get("widgets", {})
+    measured = {RUN: notebook.metadata[RUN]} if RUN in notebook.metadata else {}
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
+        | measured
     )
     _settle_widgets(notebook, widgets.get(STATE, {}).get("state", {}), name)
     ids = {cell.get("id") for cell in notebook.cells}
