@@ -2,7 +2,8 @@
 
 A training run of another seed, or of the next time window, does the same arithmetic with other
 numbers in it. Here the arrays that a function closes over become arguments of the compiled program,
-so that it is found again by its text.
+so that it is found again by its text. Compilation goes on in the background until a program is
+called: those of a run are compiled side by side.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import jax
@@ -17,7 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 
 KEPT = 16
-_programs: OrderedDict[str, jax.stages.Compiled] = OrderedDict()
+EFFORT = {"cpu": {"xla_backend_optimization_level": 1}}
+"""Options of the compiler by platform: LLVM's higher levels take longer and do not pay here."""
+_compilers = ThreadPoolExecutor(2, "compilation")
+_programs: OrderedDict[str, Future[jax.stages.Compiled]] = OrderedDict()
 
 
 def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[Callable, str]:
@@ -36,23 +41,33 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
     constants, flat = tuple(closed.consts), jax.tree.leaves(arguments)
     first = len(jax.tree.leaves(arguments[0]))
 
-    def program(constants, *flat):
+    def evaluate(constants, *flat):
         return jax.core.eval_jaxpr(closed.jaxpr, constants, *flat)
 
     donated = tuple(range(1, 1 + first)) if donate else ()
     # with unused ones kept, the text tells all arguments
-    jitted = jax.jit(program, donate_argnums=donated, keep_unused=True)
+    jitted = jax.jit(evaluate, donate_argnums=donated, keep_unused=True)
     lowered = jitted.lower(constants, *flat)
     text = f"{lowered.in_avals}\n{lowered.as_text()}"
-    compiled = _programs.pop(text, None) or lowered.compile()
-    _programs[text] = compiled
+    program = _programs.pop(text, None)
+    if program is None:
+        options = EFFORT.get(jax.default_backend())
+        program = _compilers.submit(lowered.compile, compiler_options=options)
+    _programs[text] = program
     while len(_programs) > KEPT:
         _programs.popitem(last=False)
 
     def call(*arguments):
+        compiled = program.result()
         return jax.tree.unflatten(structure, compiled(constants, *jax.tree.leaves(arguments)))
 
     return call, f"{text}\n{_checksum(constants)}"
+
+
+def wait() -> None:
+    """Until all programs are compiled."""
+    for program in [*_programs.values()]:
+        program.result()
 
 
 def trace_once(function: Callable) -> Callable:

@@ -15,6 +15,7 @@ import optax
 from flax import nnx
 from tqdm.auto import tqdm
 
+from pinnkit import compilation
 from pinnkit.balancing import AdaptiveWeights
 from pinnkit.checkpoints import Store
 from pinnkit.interrupt import StopButton
@@ -175,6 +176,7 @@ class _Training:
             store.check_program(program)
         self.monitor = Monitor(step)
         self.monitor.compile(self.state)
+        compilation.wait()
         run.compile_seconds = time.perf_counter() - started
         run.device = str(jax.devices()[0].device_kind)
         run.steps = int(self.state.step)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
-from pinnkit.alignment import alignment_score, first_order_changes
+from pinnkit.alignment import alignment_score
 from pinnkit.compilation import compile_once
 from pinnkit.least_squares import LeastSquares
 from pinnkit.preconditioners import UnknownPreconditionerError, preconditioner
@@ -45,50 +46,50 @@ class Monitor:
         self._reference = _thinned_reference(step.loss.problem, step.dtype)
 
     def measure(self, state: TrainingState) -> dict[str, jax.Array]:
-        points = state.points
+        points, names = state.points, self._step.loss.terms
         losses = self._step.losses(state.params, points)
         unweighted = self._step.loss.with_weights({})
-        gradients = unweighted.gradients_by_term(self._step.losses, state.params, points)
-        weight = self._step.weights(state)
-        total = jax.tree.map(
-            lambda *leaves: sum(w * g for w, g in zip(weight.values(), leaves, strict=True)),
-            *(gradients[name] for name in weight),
-        )
-        row = {"loss": sum(weight[n] * losses[n] for n in weight)} | {
-            f"loss/{n}": v for n, v in losses.items()
-        }
-        if len(gradients) > 1:
-            row["alignment/intra"] = alignment_score(list(gradients.values()))
-        row["alignment/inter"] = alignment_score([state.gradient, total])
-        weighted = {n: jax.tree.map(lambda g, w=w: w * g, gradients[n]) for n, w in weight.items()}
-        row |= self._preconditioned(state, weighted)
-        row["gradient_norm"] = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(total)))
+        by_term = unweighted.gradients_by_term(self._step.losses, state.params, points)
+        # rows of one matrix: operations on every array of a pytree take long to compile
+        gradients = jnp.stack([ravel_pytree(by_term[name])[0] for name in names])
+        before, _ = ravel_pytree(state.gradient)
+        weights = self._step.weights(state)
+        weighted = jnp.stack([*weights.values()])[:, None] * gradients
+        total = jnp.sum(weighted, axis=0)
+        row = {"loss": sum(weights[n] * losses[n] for n in names)}
+        row |= {f"loss/{n}": v for n, v in losses.items()}
+        if len(names) > 1:
+            row["alignment/intra"] = alignment_score([*gradients])
+        row["alignment/inter"] = alignment_score([before, total])
+        row |= self._preconditioned(state, before, weighted)
+        row["gradient_norm"] = jnp.linalg.norm(total)
         return row | self._errors(state)
 
-    def _preconditioned(self, state, gradients):
+    def _preconditioned(self, state, before, gradients):
         loss = self._step.loss.with_weights(state.weights)
         residuals = LeastSquares(loss, self._step.network, state.points)
         try:
             precondition = preconditioner(state.optimizer, state.params, least_squares=residuals)
         except UnknownPreconditionerError:
             return {}
-        terms = list(gradients.values())
-        stack = jax.tree.map(lambda *leaves: jnp.stack(leaves), state.gradient, *terms)
-        directions = jax.vmap(precondition)(stack)
-        before, *asked = (
-            jax.tree.map(lambda d, i=i: d[i], directions) for i in range(len(terms) + 1)
+        unravel = ravel_pytree(state.params)[1]
+        directions = jax.vmap(lambda g: ravel_pytree(precondition(unravel(g)))[0])(
+            jnp.vstack([before, gradients])
         )
-        row = {}
-        if len(terms) > 1:
-            row["alignment/intra/preconditioned"] = alignment_score(asked)
-        now = jax.tree.map(lambda *parts: sum(parts), *asked)
-        row["alignment/inter/preconditioned"] = alignment_score([before, now])
-        if len(terms) > 1:
-            matrix = first_order_changes(terms, asked)
+        asked = directions[1:]
+        row = {
+            "alignment/inter/preconditioned": alignment_score(
+                [directions[0], jnp.sum(asked, axis=0)]
+            )
+        }
+        if len(gradients) > 1:
+            row["alignment/intra/preconditioned"] = alignment_score([*asked])
+            matrix = -jnp.matmul(gradients, asked.T, precision=jax.lax.Precision.HIGHEST)
+            names = self._step.loss.terms
             row |= {
                 f"interference/{j}/{k}": matrix[a, b]
-                for a, j in enumerate(gradients)
-                for b, k in enumerate(gradients)
+                for a, j in enumerate(names)
+                for b, k in enumerate(names)
             }
         return row
 

@@ -105,16 +105,22 @@ def self_scaled_broyden(library, watch, quick):
 
 
 def soap(library, watch, quick):
-    """The preset `laptop`."""
+    """The recipe of SOAP in the preset `laptop`."""
     pinnkit = library[0]
     problem = pinnkit.problems.Burgers()
-    recipe = pinnkit.recipe(problem, "laptop")
+    recipe = pinnkit.recipe(problem, "laptop", "soap")
     follow(
         watch,
         20 if quick else 1000,
         40 if quick else recipe.steps,
         functools.partial(
-            pinnkit.solve, problem, "laptop", optimizer=recipe.optimizers["soap"](recipe.steps)
+            pinnkit.fit,
+            problem,
+            pinnkit.network(problem, **recipe.network),
+            recipe.optimizers["soap"](recipe.steps),
+            points=recipe.points,
+            weights=recipe.weights,
+            causal=recipe.causal,
         ),
     )
 

@@ -160,6 +160,15 @@ def test_every_peer_is_pinned_and_has_a_script():
             assert all("==" in line for line in file.read_text().splitlines())
 
 
+@pytest.mark.parametrize("recipe", peers.PEERS[0].recipes)
+def test_the_recipes_of_pinnkit_run(recipe):
+    t, x = np.linspace(0, 1, 3), np.linspace(-1, 1, 5)
+    grid = np.stack(np.meshgrid(t, x, indexing="ij"), -1).reshape(-1, 2)
+    options = Namespace(cap=500.0, quick=True)
+    row = peers.follow_recipe(peers.PEERS[0], PYTHON, recipe, grid, np.ones(len(grid)), options)
+    assert [step for step, *_ in row["history"]] == [20, 40]
+
+
 def test_an_environment_that_cannot_be_made_is_reported(tmp_path, monkeypatch):
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "broken.txt").write_text("not a requirement ==\n")
