@@ -52,7 +52,7 @@ def test_the_first_code_cell_takes_the_preset(stem):
 def test_it_is_of_a_size_to_be_read(stem):
     cells = COURSE[stem].cells
     assert len(cells) <= 45
-    assert text(COURSE[stem], "code").count("\n") <= 320
+    assert text(COURSE[stem], "code").count("\n") <= 330
 
 
 def test_colour_maps_are_the_ones_that_everybody_can_read(stem):
