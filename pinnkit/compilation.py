@@ -34,7 +34,8 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
         donate: whether the buffers of the first argument may be used again.
 
     Returns:
-        The function, and its program as text, with a checksum of its constants.
+        The function, whose `wait()` returns or fails when its compilation has, and its program as
+        text, with a checksum of its constants.
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     structure = jax.tree.structure(shapes)
@@ -50,7 +51,7 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
     lowered = jitted.lower(constants, *flat)
     text = f"{lowered.in_avals}\n{lowered.as_text()}"
     program = _programs.pop(text, None)
-    if program is None:
+    if program is None or (program.done() and program.exception()):
         options = EFFORT.get(jax.default_backend())
         program = _compilers.submit(lowered.compile, compiler_options=options)
     _programs[text] = program
@@ -61,13 +62,8 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
         compiled = program.result()
         return jax.tree.unflatten(structure, compiled(constants, *jax.tree.leaves(arguments)))
 
+    call.wait = program.result
     return call, f"{text}\n{_checksum(constants)}"
-
-
-def wait() -> None:
-    """Until all programs are compiled."""
-    for program in [*_programs.values()]:
-        program.result()
 
 
 def trace_once(function: Callable) -> Callable:

@@ -15,7 +15,6 @@ import optax
 from flax import nnx
 from tqdm.auto import tqdm
 
-from pinnkit import compilation
 from pinnkit.balancing import AdaptiveWeights
 from pinnkit.checkpoints import Store
 from pinnkit.interrupt import StopButton
@@ -176,7 +175,8 @@ class _Training:
             store.check_program(program)
         self.monitor = Monitor(step)
         self.monitor.compile(self.state)
-        compilation.wait()
+        self.advance.wait()
+        self.monitor.wait()
         run.compile_seconds = time.perf_counter() - started
         run.device = str(jax.devices()[0].device_kind)
         run.steps = int(self.state.step)

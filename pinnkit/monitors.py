@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from pinnkit.alignment import alignment_score
+from pinnkit.alignment import alignment_score, first_order_changes
 from pinnkit.compilation import compile_once
 from pinnkit.least_squares import LeastSquares
 from pinnkit.preconditioners import UnknownPreconditionerError, preconditioner
@@ -84,7 +84,7 @@ class Monitor:
         }
         if len(gradients) > 1:
             row["alignment/intra/preconditioned"] = alignment_score([*asked])
-            matrix = -jnp.matmul(gradients, asked.T, precision=jax.lax.Precision.HIGHEST)
+            matrix = first_order_changes([*gradients], [*asked])
             names = self._step.loss.terms
             row |= {
                 f"interference/{j}/{k}": matrix[a, b]
@@ -107,6 +107,10 @@ class Monitor:
 
     def compile(self, state: TrainingState) -> None:
         self._compiled, _ = compile_once(self.measure, state)
+
+    def wait(self) -> None:
+        """Until it is compiled."""
+        self._compiled.wait()
 
     def __call__(self, state: TrainingState, *, seconds: float) -> dict[str, float]:
         row = {name: float(value) for name, value in self._compiled(state).items()}

@@ -1,5 +1,7 @@
 """Programs that differ in their constants alone are compiled once, and are not confused."""
 
+from concurrent.futures import Future
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,6 +58,16 @@ def test_only_the_latest_programs_are_kept():
     for n in range(1, compilation.KEPT + 3):
         compile_once(jnp.sin, jnp.ones(n))
     assert len(compilation._programs) == compilation.KEPT
+
+
+def test_a_compilation_that_failed_is_tried_again():
+    compilation._programs.clear()
+    compile_once(jnp.sin, jnp.ones(3))[0].wait()
+    (text,) = compilation._programs
+    compilation._programs[text] = Future()
+    compilation._programs[text].set_exception(MemoryError())
+    call, _ = compile_once(jnp.sin, jnp.ones(3))
+    np.testing.assert_allclose(call(jnp.ones(3)), np.sin(np.ones(3)), rtol=1e-6)
 
 
 def test_the_first_argument_can_be_donated():

@@ -9,7 +9,6 @@ import pytest
 import notebooks
 
 COURSE = {p.stem: nbformat.read(p, 4) for p in sorted(notebooks.NOTEBOOKS.glob("*.ipynb"))}
-TITLES = {stem: n.cells[0].source.splitlines()[0] for stem, n in COURSE.items()}
 MAPS = re.compile(r"cmap\s*=\s*[\"'](\w+)")
 UNITS = {"second": 1.0, "minute": 60.0}
 
