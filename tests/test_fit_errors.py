@@ -1,5 +1,6 @@
 """Whatever strikes training, what it has computed is kept and goes on from there."""
 
+import functools
 import shutil
 import signal
 import sys
@@ -47,6 +48,7 @@ def test_an_error_carries_the_run_and_leaves_a_checkpoint(
     calls = 0
 
     def strikes(plain, when):
+        @functools.wraps(plain)
         def method(*args, **options):
             nonlocal calls
             calls += 1

@@ -6,7 +6,7 @@ import numpy as np
 
 from pinnkit.exercises._exercise import Exercise, compare
 
-M = np.array([[4.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]])
+M = np.array([[5.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]])
 KAPPA, POWER = 1e4, 0.5
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from pinnkit.exercises._exercise import Exercise, compare
 
 FIRST = np.array([[1.0, 2.0, 0.0], [0.0, -1.0, 3.0]])
-SECOND = np.array([[2.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
+SECOND = np.array([[2.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
 EIGENVALUE, LARGEST = 0.02, 4.0
 
 
