@@ -30,12 +30,12 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
 
     Args:
         function: of pytrees; what it reads besides its arguments is fixed now.
-        arguments: examples, whose structure, shapes and dtypes are kept.
+        arguments: examples or their shapes; structure and dtypes are kept, too.
         donate: whether the buffers of the first argument may be used again.
 
     Returns:
-        The function, whose `wait()` returns or fails when its compilation has, and its program as
-        text, with a checksum of its constants.
+        The function, whose `wait()` returns or fails when its compilation has and whose `shapes`
+        are those of its result, and its program as text, with a checksum of its constants.
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     structure = jax.tree.structure(shapes)
@@ -62,7 +62,7 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
         compiled = program.result()
         return jax.tree.unflatten(structure, compiled(constants, *jax.tree.leaves(arguments)))
 
-    call.wait = program.result
+    call.wait, call.shapes = program.result, shapes
     return call, f"{text}\n{_checksum(constants)}"
 
 

@@ -166,15 +166,19 @@ class _Training:
 
     def __init__(self, step: TrainingStep, run: Run, store: Store | None, seed: int):
         self.step, self.run, self.store = step, run, store
-        self.state = step.initial_state(seed)
-        if store is not None and store.latest is not None:
-            self.state, run.history = store.restore(self.state)
         started = time.perf_counter()
+        start, self.state = step.compile_start(seed)
+        resumed = store is not None and store.latest is not None
+        if resumed:
+            self.state, run.history = store.restore(start())
+        # while one program is compiled, the next is traced
         self.advance, program = step.compile(self.state)
         if store is not None:
             store.check_program(program)
         self.monitor = Monitor(step)
         self.monitor.compile(self.state)
+        if not resumed:
+            self.state = start()
         self.advance.wait()
         self.monitor.wait()
         run.compile_seconds = time.perf_counter() - started

@@ -85,9 +85,13 @@ class TrainingStep:
 
     def initial_state(self, seed: int) -> TrainingState:
         """The state before the first step."""
+        return self.compile_start(seed)[0]()
+
+    def compile_start(self, seed: int) -> tuple[Callable[[], TrainingState], TrainingState]:
+        """A function that returns the state before the first step, and the shapes of that state."""
         arguments = jax.random.key(seed), self.initial_params
         start, _ = compile_once(self.start, *arguments)
-        return start(*arguments)
+        return lambda: start(*arguments), start.shapes
 
     def start(self, key: jax.Array, params: PyTree) -> TrainingState:
         """The state before the first step with these parameters."""

@@ -105,7 +105,7 @@ def test_constraints_are_pins():
 
 def test_extras_that_build_the_environment_exist():
     offered = PROJECT["optional-dependencies"].keys()
-    assert {"lab", "test", "parity"} <= offered
+    assert {"lab", "test", "parity", "teach"} <= offered
     assert environment.known_extras(ROOT) == sorted(offered)
 
 

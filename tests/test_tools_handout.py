@@ -35,7 +35,9 @@ def test_nbgrader_grades_a_solved_and_an_unsolved_notebook(written):
 
     def nbgrader(*arguments):
         command = [sys.executable, "-m", "nbgrader", *arguments]
-        environment = os.environ | {"PINNKIT_PRESET": "test", "JAX_PLATFORMS": "cpu"}
+        # as in an activated environment: nbgrader calls alembic by its name
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        environment = os.environ | {"PATH": path, "PINNKIT_PRESET": "test", "JAX_PLATFORMS": "cpu"}
         done = subprocess.run(command, cwd=course, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]
 

@@ -40,10 +40,16 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """Address of a running JupyterLab whose notebooks run at the `test` preset."""
+def folder(tmp_path_factory) -> Path:
+    """What JupyterLab sees: a copy of the notebooks."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lab(folder):
+    """Address of a running JupyterLab whose notebooks run at the `test` preset."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -65,14 +71,14 @@ def lab(tmp_path_factory):
         server.kill()
 
 
-@pytest.fixture
-def page(chromium, tmp_path):
+@pytest.fixture(scope="module")
+def page(chromium, tmp_path_factory):
     """A page of 1400 x 1000 pixels in a fresh profile."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as p:
         context = p.chromium.launch_persistent_context(
-            str(tmp_path / "profile"),
+            str(tmp_path_factory.mktemp("profile")),
             executable_path=chromium,
             headless=True,
             args=list(FLAGS),
@@ -80,6 +86,36 @@ def page(chromium, tmp_path):
         )
         yield context.pages[0]
         context.close()
+
+
+FINISHED = """() => {
+    const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
+    const prompts = cells.map(c => c.querySelector('.jp-InputPrompt').textContent.trim());
+    return cells.length > 0 && prompts.every(p => /^\\[\\d+\\]:$/.test(p));
+}"""
+
+STARTED = """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].some(
+    p => p.textContent.includes('*'))"""
+
+
+@pytest.fixture(scope="session")
+def run_all():
+    """Opens a notebook, runs all its cells in a fresh kernel and waits for the last."""
+    from playwright.sync_api import TimeoutError
+
+    def run(page, lab, notebook):
+        page.goto(f"{lab}/lab/tree/notebooks/{notebook}?reset")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
+        page.get_by_text("| Idle", exact=False).first.wait_for(timeout=90_000)
+        for _ in range(10):  # JupyterLab drops the command while the kernel is being connected
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_text("Run All Cells", exact=True).click()
+            with contextlib.suppress(TimeoutError):
+                page.wait_for_function(STARTED, timeout=3_000)
+                break
+        page.wait_for_function(FINISHED, timeout=400_000)
+
+    return run
 
 
 def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
