@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from pinnkit.compilation import compile_once
 from pinnkit.embeddings import CoordinateEmbedding, RandomFourierFeatures, harmonics_by_coordinate
 from pinnkit.precision import precision
 from pinnkit.problems import Problem
@@ -234,8 +235,9 @@ def network(
     _one_of("architecture", kind, ARCHITECTURES)
     _one_of("activation", activation, ACTIVATIONS)
     _one_of("dtype", dtype, ("float32", "float64"))
-    with precision(dtype):
-        rngs = nnx.Rngs(seed)
+
+    def build(key):
+        rngs = nnx.Rngs(key)
         embedding = CoordinateEmbedding(
             {c: tuple(problem.domain[c]) for c in problem.coordinates},
             problem.periodic,
@@ -246,7 +248,7 @@ def network(
             embedding = RandomFourierFeatures(
                 embedding, fourier_features, fourier_scale, rngs=rngs, dtype=jnp.dtype(dtype)
             )
-        module = ARCHITECTURES[kind](
+        return ARCHITECTURES[kind](
             embedding,
             len(problem.fields),
             width=width,
@@ -256,6 +258,13 @@ def network(
             rngs=rngs,
             dtype=jnp.dtype(dtype),
         )
+
+    with precision(dtype):
+        key = jax.random.key(seed)
+        graph, _ = nnx.split(nnx.eval_shape(lambda: build(key)))
+        # one program for all draws, in place of one for each
+        draw, _ = compile_once(lambda key: nnx.split(build(key))[1], key)
+        module = nnx.merge(graph, draw(key))
     if hard:
         module = Hard(module, problem)
     if enriched:

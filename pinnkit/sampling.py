@@ -39,14 +39,16 @@ class UniformSampler:
 
     def __call__(self, key: jax.Array, problem: Problem, dtype) -> dict[str, jax.Array]:
         """Points by region: "interior" and each condition's name, arrays of shape (n, d)."""
-        interior_key, *keys = jax.random.split(key, 1 + len(problem.conditions()))
-        points = {"interior": self._interior(interior_key, problem, dtype)}
-        for condition, k in zip(problem.conditions(), keys, strict=True):
-            points[condition.name] = _on_faces(k, problem, condition, self.condition, dtype)
-        return points
-
-    def _interior(self, key, problem, dtype):
-        return _scale(_stratified(key, self.interior, problem, dtype), problem)
+        conditions = problem.conditions()
+        n = self.interior + self.condition * len(conditions)
+        # one draw for all: each of several would be compiled anew
+        unit = jax.random.uniform(key, (n, len(problem.coordinates)), dtype)
+        interior, rest = unit[: self.interior], unit[self.interior :]
+        faces = rest.reshape(len(conditions), self.condition, -1)
+        return {"interior": _scale(_stratified(interior, problem), problem)} | {
+            condition.name: _on_faces(face, problem, condition)
+            for condition, face in zip(conditions, faces, strict=True)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +92,10 @@ class ResidualSampler:
         Args:
             squared_residual: maps points (n, d) to squared residuals (n,).
         """
-        uniform_key, key = jax.random.split(key)
-        points = UniformSampler(interior=1, condition=self.condition)(uniform_key, problem, dtype)
         pool_key, choice_key = jax.random.split(key)
         n = self.interior * self.pool
-        candidates = _scale(_stratified(pool_key, n, problem, dtype), problem)
+        points = UniformSampler(interior=n, condition=self.condition)(pool_key, problem, dtype)
+        candidates = points["interior"]
         size = jnp.sqrt(squared_residual(candidates))
         mean = jnp.mean(size)
         relative = jnp.where(mean > 0, size / jnp.where(mean > 0, mean, 1), 1)
@@ -235,22 +236,22 @@ def _positive(value, requirement: str) -> int:
     return int(value)
 
 
-def _stratified(key, n, problem, dtype) -> jax.Array:
-    """n points of the unit cube, one in each of n equal slots of time where there is time."""
-    unit = jax.random.uniform(key, (n, len(problem.coordinates)), dtype)
+def _stratified(unit, problem) -> jax.Array:
+    """Points of the unit cube, one in each of n equal slots of time where there is time."""
     if "t" in problem.coordinates:
-        axis = problem.coordinates.index("t")
-        slot = jnp.arange(n, dtype=dtype)
+        axis, n = problem.coordinates.index("t"), len(unit)
+        slot = jnp.arange(n, dtype=unit.dtype)
         unit = unit.at[:, axis].set((slot + unit[:, axis]) / n)
     return unit
 
 
-def _on_faces(key, problem, condition, n, dtype):
-    unit_key, face_key = jax.random.split(key)
-    points = _scale(jax.random.uniform(unit_key, (n, len(problem.coordinates)), dtype), problem)
+def _on_faces(unit, problem, condition) -> jax.Array:
+    """Points where a condition holds; a number drawn for a coordinate it fixes chooses the face."""
+    points = _scale(unit, problem)
     for name, values in condition.at.items():
-        face = jax.random.choice(face_key, jnp.asarray(np.asarray(values, dtype)), (n,))
-        points = points.at[:, problem.coordinates.index(name)].set(face)
+        axis, faces = problem.coordinates.index(name), np.asarray(values, unit.dtype)
+        face = jnp.asarray(faces)[(unit[:, axis] * len(faces)).astype(int)]
+        points = points.at[:, axis].set(face)
     return points
 
 

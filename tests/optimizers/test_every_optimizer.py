@@ -30,7 +30,7 @@ OPTIMIZERS = {
         60,
     ),
     "SOAP with a stale second moment": (
-        with_stale_second_moment(pinnkit.soap(1e-2, weight_decay=0.0), 10),
+        with_stale_second_moment(pinnkit.soap(3e-3, weight_decay=0.0), 10),
         60,
     ),
     "schedule-free Adam": (optax.contrib.schedule_free_adamw(1e-2, b1=0.9), 60),
