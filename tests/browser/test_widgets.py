@@ -86,7 +86,8 @@ def errors(page):
 def widget(page, lab, folder, run_all, errors):
     """A function that returns a widget by its name in CELLS."""
     cells = [nbformat.v4.new_code_cell(inspect.cleandoc(code)) for code in CELLS.values()]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(notebook, folder / "notebooks" / "widgets.ipynb")
     run_all(page, lab, "widgets.ipynb")
 
