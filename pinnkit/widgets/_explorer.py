@@ -7,8 +7,9 @@ import html
 from typing import Any
 
 import ipywidgets
-import matplotlib.pyplot as plt
 from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pinnkit.plotting import picture, quick_image, style
@@ -17,23 +18,34 @@ from pinnkit.plotting import picture, quick_image, style
 class Explorer(abc.ABC):
     """A figure that follows its controls.
 
-    Subclasses define `compute` (numbers, no display), `draw` (a figure) and `describe` (what the
-    figure says, in words), and call `super().__init__` with their controls once the slow part is
-    compiled. Controls are ordinary ipywidgets, so Tab and the arrow keys work. Where no kernel
-    runs, a notebook shows the picture of the moment when it was displayed.
+    Subclasses define `compute` (numbers, no display), `draw` (on the figure's axes) and `describe`
+    (what the figure says, in words), and call `super().__init__` with their controls once the slow
+    part is compiled. Controls are ordinary ipywidgets, so Tab and the arrow keys work. Where no
+    kernel runs, a notebook shows the picture of the moment when it was displayed.
 
-    The first figure decides where its axes lie: laying them out anew at every move of a control
-    would take longer than drawing.
+    The figure is made and laid out once. A move of a control takes away what was drawn in the axes
+    and draws anew; their ticks, whose making takes longer than all the rest, stay.
 
     Args:
         controls: by name, as `compute` calls them; a Button counts its clicks.
+
+    Attributes:
+        size: of the figure in inches.
+        widths: of its axes, side by side, relative to each other.
     """
+
+    size: tuple[float, float]
+    widths: tuple[float, ...]
 
     def __init__(self, **controls: ipywidgets.DOMWidget):
         self.controls = controls
         self._clicks = dict.fromkeys(controls, 0)
         self._picture = ipywidgets.HTML()
         self._places = []
+        with style():
+            self._figure = Figure(figsize=self.size)
+            FigureCanvasAgg(self._figure)
+            self._axes = list(self._figure.subplots(1, len(self.widths), width_ratios=self.widths))
         for name, control in controls.items():
             if isinstance(control, ipywidgets.Button):
                 control.on_click(lambda _, name=name: self._click(name))
@@ -46,8 +58,8 @@ class Explorer(abc.ABC):
         """The numbers behind the figure for the given values of the controls."""
 
     @abc.abstractmethod
-    def draw(self, result: Any) -> Figure:
-        """The figure of a result of `compute`."""
+    def draw(self, axes: list[Axes], result: Any) -> None:
+        """Draw a result of `compute` into axes that are empty but for their labels and ticks."""
 
     @abc.abstractmethod
     def describe(self, result: Any) -> str:
@@ -59,30 +71,44 @@ class Explorer(abc.ABC):
 
     def refresh(self) -> None:
         """Compute and draw again."""
-        result = self.compute(**self.values())
-        text = self.describe(result)
         with style():
-            figure = self.draw(result)
-            self._lay_out(figure)
-            image = quick_image(figure, text)
-        plt.close(figure)
+            text = self._draw()
+            image = quick_image(self._figure, text)
         self._picture.value = f"{image}<p>{html.escape(text)}</p>"
 
     @property
     def static(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """The figure of now, as `pinnkit.plotting.picture` returns it."""
-        result = self.compute(**self.values())
         with style():
-            figure = self.draw(result)
-            shown = picture(figure, self.describe(result))
-        plt.close(figure)
-        return shown
+            text = self._draw()
+            return picture(self._figure, text)
 
-    def _lay_out(self, figure: Figure) -> None:
-        if len(self._places) != len(figure.axes):
+    def _draw(self) -> str:
+        result = self.compute(**self.values())
+        self._empty()
+        self.draw(self._axes, result)
+        for ax in self._axes:
+            ax.minorticks_off()
+        self._lay_out()
+        return self.describe(result)
+
+    def _empty(self) -> None:
+        for ax in self._figure.axes:
+            if ax not in self._axes:  # a colour bar
+                ax.remove()
+        for ax in self._axes:
+            for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts):
+                artist.remove()
+            if legend := ax.get_legend():
+                legend.remove()
+            ax.relim()
+
+    def _lay_out(self) -> None:
+        figure = self._figure
+        if not self._places:
             figure.draw_without_rendering()
             self._places = [ax.get_position(original=True) for ax in figure.axes]
-        figure.set_layout_engine("none")
+            figure.set_layout_engine("none")
         for ax, place in zip(figure.axes, self._places, strict=True):
             ax.set_position(place)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from pinnkit.alignment import alignment_score
 from pinnkit.plotting import COLORS
@@ -33,6 +32,8 @@ class ConflictExplorer(Explorer):
     of the one at which it diverges.
     """
 
+    size, widths = (8.6, 3.8), (1, 1.2)
+
     def __init__(self):
         for terms in (2, 3):
             self.compute(150.0, 1.0, terms, 0.9)
@@ -50,8 +51,8 @@ class ConflictExplorer(Explorer):
         a, b = np.array([np.cos(half), np.sin(half)]), np.array([np.cos(half), -np.sin(half)])
         return valley(np.array([a, ratio * b, [0.0, 1.0]])[:terms], START, rate)
 
-    def draw(self, result: Valley) -> Figure:
-        figure, (plane, scores) = plt.subplots(1, 2, figsize=(8.6, 3.8), width_ratios=(1, 1.2))
+    def draw(self, axes: list[Axes], result: Valley) -> None:
+        plane, scores = axes
         for a in result.normals:
             along = 2 * VIEW * np.array([-a[1], a[0]]) / np.linalg.norm(a)
             plane.plot(*np.stack([-along, along]).T, "--", color=TERM_COLOR, lw=1)
@@ -72,7 +73,6 @@ class ConflictExplorer(Explorer):
         scores.set(xlabel="step", ylabel="inter-step alignment", ylim=(-1.1, 1.1),
                    title="Do successive gradients agree?")  # fmt: skip
         scores.legend(fontsize="small", loc="center right")
-        return figure
 
     def describe(self, result: Valley) -> str:
         before, after = (alignment_score(list(g)) for g in (result.gradients, result.newton))

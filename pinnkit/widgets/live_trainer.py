@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import ipywidgets
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import optax
 from flax import nnx
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from pinnkit.monitors import Monitor
 from pinnkit.plotting import COLORS, DASHES, ERROR_MAP, plot_field, running_mean
@@ -177,6 +176,8 @@ class LiveTrainer(Explorer):
         run: what is trained.
     """
 
+    size, widths = (11.5, 3.4), (1.2, 1, 1)
+
     def __init__(self, run: LiveRun):
         self.run = run
         self._wanted, self._task = False, None
@@ -236,10 +237,8 @@ class LiveTrainer(Explorer):
     def compute(self, **values) -> Progress:
         return self.run.progress
 
-    def draw(self, result: Progress) -> Figure:
-        figure, (field, losses, scores) = plt.subplots(
-            1, 3, figsize=(11.5, 3.4), width_ratios=(1.2, 1, 1)
-        )
+    def draw(self, axes: list[Axes], result: Progress) -> None:
+        field, losses, scores = axes
         reference = self.run.reference
         (truth,) = reference.values.values()
         error = np.log10(np.maximum(np.abs(result.values - truth), 1e-6))
@@ -265,7 +264,6 @@ class LiveTrainer(Explorer):
                 ax.text(at, 0.02, f" {name}", rotation=90, fontsize="x-small", color="0.4",
                         transform=ax.get_xaxis_transform())  # fmt: skip
             ax.legend(fontsize="small", loc="upper right")
-        return figure
 
     def describe(self, result: Progress) -> str:
         row = result.rows[-1]

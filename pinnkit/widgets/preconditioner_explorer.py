@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from pinnkit.widgets._explorer import Explorer
 from pinnkit.widgets._valley import DESCENTS, STEPS, Valley, draw_losses, draw_paths, valley
@@ -21,6 +20,8 @@ class PreconditionerExplorer(Explorer):
     knows both.
     """
 
+    size, widths = (8.6, 3.8), (1, 1.2)
+
     def __init__(self):
         self.compute(100.0, 30.0)
         super().__init__(
@@ -35,12 +36,11 @@ class PreconditionerExplorer(Explorer):
         soft, stiff = (np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))
         return valley(np.array([soft, np.sqrt(condition) * np.array(stiff)]), START)
 
-    def draw(self, result: Valley) -> Figure:
-        figure, (plane, losses) = plt.subplots(1, 2, figsize=(8.6, 3.8), width_ratios=(1, 1.2))
+    def draw(self, axes: list[Axes], result: Valley) -> None:
+        plane, losses = axes
         draw_paths(plane, result, DESCENTS)
         plane.set_title("Four ways down")
         draw_losses(losses, result, DESCENTS)
-        return figure
 
     def describe(self, result: Valley) -> str:
         ends = ", ".join(f"{name} {loss[-1]:.0e}" for name, loss in result.losses.items())

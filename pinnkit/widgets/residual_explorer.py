@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import ipywidgets
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 from flax import nnx
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from pinnkit.derivatives import partials
 from pinnkit.plotting import COLORS, ERROR_MAP
@@ -54,6 +53,8 @@ class ResidualExplorer(Explorer):
         network: maps a point (t, x) to u.
         problem: gives the domain and the viscosity to start with.
     """
+
+    size, widths = (9.5, 3.6), (3, 2)
 
     def __init__(self, network: nnx.Module, problem: Burgers):
         field = problem.field(network)
@@ -106,8 +107,8 @@ class ResidualExplorer(Explorer):
             spread=np.array(spread),
         )
 
-    def draw(self, result: Residual) -> Figure:
-        figure, (picture, estimate) = plt.subplots(1, 2, figsize=(9.5, 3.6), width_ratios=(3, 2))
+    def draw(self, axes: list[Axes], result: Residual) -> None:
+        picture, estimate = axes
         size = np.log10(np.maximum(result.size, 1e-6))
         mesh = picture.pcolormesh(
             self.t, self.x, size.T, cmap=ERROR_MAP, shading="nearest", rasterized=True
@@ -115,7 +116,7 @@ class ResidualExplorer(Explorer):
         picture.plot(*result.points.T, "o", ms=3, mfc="white", mec="black", mew=0.4, label="points")
         picture.grid(False)
         picture.set(xlabel="$t$", ylabel="$x$", title=f"|residual|, ν = {result.viscosity:.4f}")
-        figure.colorbar(mesh, ax=picture, label="log10 |residual|")
+        picture.figure.colorbar(mesh, ax=picture, label="log10 |residual|")
         estimate.fill_between(
             COUNTS, *result.spread.T, color=COLORS[0], alpha=0.25, label="5 to 95 % of all draws"
         )
@@ -129,7 +130,6 @@ class ResidualExplorer(Explorer):
             title="What the loss sees",
         )
         estimate.legend(fontsize="small")
-        return figure
 
     def describe(self, result: Residual) -> str:
         return (

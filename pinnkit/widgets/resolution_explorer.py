@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import ipywidgets
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from pinnkit.plotting import COLORS
 from pinnkit.problems import Burgers
@@ -58,6 +57,8 @@ class ResolutionExplorer(Explorer):
         problem: gives the viscosity.
     """
 
+    size, widths = (11.5, 3.4), (1, 1, 1)
+
     def __init__(self, problem: Burgers):
         self._solutions = {n: _solve(problem.viscosity, n) for n in POINTS}
         self._exact = {
@@ -87,8 +88,8 @@ class ResolutionExplorer(Explorer):
             errors=np.array(errors),
         )
 
-    def draw(self, result: Resolved) -> Figure:
-        figure, (profile, spectrum, errors) = plt.subplots(1, 3, figsize=(11.5, 3.4))
+    def draw(self, axes: list[Axes], result: Resolved) -> None:
+        profile, spectrum, errors = axes
         near = np.abs(result.x) < ZOOM
         x, exact = grid(-1, 1, POINTS[-1]), self._exact[POINTS[-1]]
         fine = np.abs(x) < ZOOM
@@ -111,7 +112,6 @@ class ResolutionExplorer(Explorer):
         errors.set(xlabel="points", ylabel="relative $L^2$ error", title="Error at this time",
                    ylim=(1e-14, 2))  # fmt: skip
         errors.legend(loc="lower left", fontsize="small")
-        return figure
 
     def describe(self, result: Resolved) -> str:
         last = result.spectrum[result.points // 4 : result.points // 3].max()

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import ipywidgets
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 from flax import nnx
 from jax.flatten_util import ravel_pytree
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from pinnkit.plotting import COLORS, DASHES
 from pinnkit.precision import precision
@@ -79,6 +78,8 @@ class SpectrumExplorer(Explorer):
         seed: of the points.
     """
 
+    size, widths = (8.6, 3.6), (1.2, 1)
+
     def __init__(
         self,
         problem: Problem,
@@ -130,8 +131,8 @@ class SpectrumExplorer(Explorer):
             least=least,
         )
 
-    def draw(self, result: Spectrum) -> Figure:
-        figure, (spectrum, descent) = plt.subplots(1, 2, figsize=(8.6, 3.6), width_ratios=(1.2, 1))
+    def draw(self, axes: list[Axes], result: Spectrum) -> None:
+        spectrum, descent = axes
         index = np.arange(1, len(result.eigenvalues) + 1)
         for i, (name, values) in enumerate(result.terms.items()):
             values = values[values > FLOOR * result.eigenvalues[0]]
@@ -151,7 +152,6 @@ class SpectrumExplorer(Explorer):
         descent.axhline(result.least, color=COLORS[4], ls="--", label="one Gauss-Newton step")
         descent.set(xlabel="steps", ylabel="loss of the linearized network", title="What it takes")
         descent.legend(fontsize="small")
-        return figure
 
     def describe(self, result: Spectrum) -> str:
         largest, smallest = result.eigenvalues[[0, -1]]
