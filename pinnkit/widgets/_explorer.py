@@ -7,7 +7,9 @@ import html
 from typing import Any
 
 import ipywidgets
+import numpy as np
 from IPython.display import display
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -24,7 +26,8 @@ class Explorer(abc.ABC):
     kernel runs, a notebook shows the picture of the moment when it was displayed.
 
     The figure is made and laid out once. A move of a control takes away what was drawn in the axes
-    and draws anew; their ticks, whose making takes longer than all the rest, stay.
+    and draws anew; the axes themselves, which take longer than all the rest, are drawn again only
+    when their limits or labels have changed. So limits that follow the data do best in decades.
 
     Args:
         controls: by name, as `compute` calls them; a Button counts its clicks.
@@ -41,11 +44,12 @@ class Explorer(abc.ABC):
         self.controls = controls
         self._clicks = dict.fromkeys(controls, 0)
         self._picture = ipywidgets.HTML()
-        self._places = []
+        self._frame = self._background = None
         with style():
             self._figure = Figure(figsize=self.size)
             FigureCanvasAgg(self._figure)
             self._axes = list(self._figure.subplots(1, len(self.widths), width_ratios=self.widths))
+            self.prepare(self._axes)
         for name, control in controls.items():
             if isinstance(control, ipywidgets.Button):
                 control.on_click(lambda _, name=name: self._click(name))
@@ -56,6 +60,9 @@ class Explorer(abc.ABC):
     @abc.abstractmethod
     def compute(self, **values) -> Any:
         """The numbers behind the figure for the given values of the controls."""
+
+    def prepare(self, axes: list[Axes]) -> None:  # noqa: B027
+        """Draw what stays as it is, for example a colour bar."""
 
     @abc.abstractmethod
     def draw(self, axes: list[Axes], result: Any) -> None:
@@ -73,7 +80,8 @@ class Explorer(abc.ABC):
         """Compute and draw again."""
         with style():
             text = self._draw()
-            image = quick_image(self._figure, text)
+            self._render()
+            image = quick_image(self._figure.canvas.buffer_rgba(), text)
         self._picture.value = f"{image}<p>{html.escape(text)}</p>"
 
     @property
@@ -85,32 +93,33 @@ class Explorer(abc.ABC):
 
     def _draw(self) -> str:
         result = self.compute(**self.values())
-        self._empty()
-        self.draw(self._axes, result)
-        for ax in self._axes:
-            ax.minorticks_off()
-        self._lay_out()
-        return self.describe(result)
-
-    def _empty(self) -> None:
-        for ax in self._figure.axes:
-            if ax not in self._axes:  # a colour bar
-                ax.remove()
         for ax in self._axes:
             for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts):
                 artist.remove()
             if legend := ax.get_legend():
                 legend.remove()
             ax.relim()
+        self.draw(self._axes, result)
+        for ax in self._axes:
+            ax.minorticks_off()
+        return self.describe(result)
 
-    def _lay_out(self) -> None:
-        figure = self._figure
-        if not self._places:
-            figure.draw_without_rendering()
-            self._places = [ax.get_position(original=True) for ax in figure.axes]
-            figure.set_layout_engine("none")
-        for ax, place in zip(figure.axes, self._places, strict=True):
-            ax.set_position(place)
+    def _render(self) -> None:
+        """Bring the canvas up to date; axes that look as before are not drawn again."""
+        moving = [(ax, artist) for ax in self._axes for artist in _drawn_in(ax)]
+        for _, artist in moving:
+            artist.set_animated(True)
+        canvas = self._figure.canvas
+        if self._frame is None:
+            self._figure.draw_without_rendering()
+            self._figure.set_layout_engine("none")
+        frame = [_frame(ax) for ax in self._figure.axes]
+        if frame != self._frame:
+            canvas.draw()
+            self._frame, self._background = frame, canvas.copy_from_bbox(self._figure.bbox)
+        canvas.restore_region(self._background)
+        for ax, artist in moving:
+            ax.draw_artist(artist)
 
     def _click(self, name: str) -> None:
         self._clicks[name] += 1
@@ -123,3 +132,27 @@ class Explorer(abc.ABC):
         display(
             {"application/vnd.jupyter.widget-view+json": view} | data, metadata=metadata, raw=True
         )
+
+
+def decades(smallest: float, largest: float) -> tuple[float, float]:
+    """Limits of a logarithmic axis that seldom change when the data move."""
+    return 10 ** np.floor(np.log10(smallest)), 10 ** np.ceil(np.log10(largest))
+
+
+def _drawn_in(ax: Axes) -> list[Artist]:
+    artists = [*ax.lines, *ax.collections, *ax.patches, *ax.texts, ax.title]
+    if legend := ax.get_legend():
+        artists.append(legend)
+    return sorted(artists, key=lambda artist: artist.get_zorder())
+
+
+def _frame(ax: Axes) -> tuple:
+    """What the looks of empty axes depend on."""
+    return (
+        *ax.get_xlim(),
+        *ax.get_ylim(),
+        ax.get_xscale(),
+        ax.get_yscale(),
+        ax.get_xlabel(),
+        ax.get_ylabel(),
+    )

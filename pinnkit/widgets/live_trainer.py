@@ -16,9 +16,11 @@ import numpy as np
 import optax
 from flax import nnx
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 from pinnkit.monitors import Monitor
-from pinnkit.plotting import COLORS, DASHES, ERROR_MAP, plot_field, running_mean
+from pinnkit.plotting import COLORS, DASHES, ERROR_MAP, running_mean
 from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Problem
 from pinnkit.sampling import UniformSampler
@@ -237,13 +239,20 @@ class LiveTrainer(Explorer):
     def compute(self, **values) -> Progress:
         return self.run.progress
 
+    def prepare(self, axes: list[Axes]) -> None:
+        self._colors = ScalarMappable(Normalize(-6, 0), ERROR_MAP)
+        axes[0].figure.colorbar(self._colors, ax=axes[0], label="log10 |error|")
+        axes[0].grid(False)
+
     def draw(self, axes: list[Axes], result: Progress) -> None:
         field, losses, scores = axes
         reference = self.run.reference
         (truth,) = reference.values.values()
         error = np.log10(np.maximum(np.abs(result.values - truth), 1e-6))
-        plot_field(field, reference.axes, error, title="Error", label="log10 |error|",
-                   cmap=ERROR_MAP, vmin=-6, vmax=0)  # fmt: skip
+        field.pcolormesh(*reference.axes.values(), error.T, shading="nearest", rasterized=True,
+                         cmap=ERROR_MAP, norm=self._colors.norm)  # fmt: skip
+        horizontal, vertical = reference.axes
+        field.set(xlabel=f"${horizontal}$", ylabel=f"${vertical}$", title="Error")
         columns = _columns(result.rows)
         seconds = columns["seconds"]
         for i, name in enumerate(n for n in columns if n.startswith("loss/")):

@@ -10,16 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 from pinnkit.derivatives import partials
 from pinnkit.plotting import COLORS, ERROR_MAP
 from pinnkit.problems import Burgers
-from pinnkit.widgets._explorer import Explorer
+from pinnkit.widgets._explorer import Explorer, decades
 
 GRID = (101, 257)
 POOL = 40_000
 COUNTS = (10, 30, 100, 300, 1000, 3000)
 REDRAWS = 200
+DECADES = 4
+"""Of residuals that colours tell apart."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +111,21 @@ class ResidualExplorer(Explorer):
             spread=np.array(spread),
         )
 
+    def prepare(self, axes: list[Axes]) -> None:
+        picture, _ = axes
+        left, right = (np.abs(part).max() for part in self._on_grid)
+        largest = np.ceil(np.log10(left + self.controls["viscosity"].value * right))
+        self._colors = ScalarMappable(Normalize(largest - DECADES, largest), ERROR_MAP)
+        picture.figure.colorbar(self._colors, ax=picture, label="log10 |residual|")
+        picture.grid(False)
+
     def draw(self, axes: list[Axes], result: Residual) -> None:
         picture, estimate = axes
-        size = np.log10(np.maximum(result.size, 1e-6))
-        mesh = picture.pcolormesh(
-            self.t, self.x, size.T, cmap=ERROR_MAP, shading="nearest", rasterized=True
-        )
+        size = np.log10(np.maximum(result.size, 1e-12))
+        colors = {"cmap": ERROR_MAP, "norm": self._colors.norm}
+        picture.pcolormesh(self.t, self.x, size.T, shading="nearest", rasterized=True, **colors)
         picture.plot(*result.points.T, "o", ms=3, mfc="white", mec="black", mew=0.4, label="points")
-        picture.grid(False)
         picture.set(xlabel="$t$", ylabel="$x$", title=f"|residual|, ν = {result.viscosity:.4f}")
-        picture.figure.colorbar(mesh, ax=picture, label="log10 |residual|")
         estimate.fill_between(
             COUNTS, *result.spread.T, color=COLORS[0], alpha=0.25, label="5 to 95 % of all draws"
         )
@@ -128,6 +137,7 @@ class ResidualExplorer(Explorer):
             xlabel="number of points",
             ylabel="mean squared residual",
             title="What the loss sees",
+            ylim=decades(result.spread.min(), result.spread.max()),
         )
         estimate.legend(fontsize="small")
 

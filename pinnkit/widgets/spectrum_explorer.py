@@ -18,7 +18,7 @@ from pinnkit.precision import precision
 from pinnkit.problems import Problem
 from pinnkit.sampling import UniformSampler
 from pinnkit.terms import residuals
-from pinnkit.widgets._explorer import Explorer
+from pinnkit.widgets._explorer import Explorer, decades
 
 FLOOR = 1e-14
 """Eigenvalues below this share of the largest are rounding."""
@@ -143,15 +143,18 @@ class SpectrumExplorer(Explorer):
         spectrum.fill_between(index, result.limit, result.eigenvalues[0],
                               where=index <= result.settled, color=COLORS[0], alpha=0.15,
                               label=f"settled after {result.steps} steps")  # fmt: skip
+        largest = result.eigenvalues[0]
         spectrum.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of $J^T J$",
-                     title="Curvatures",
-                     ylim=(FLOOR * result.eigenvalues[0], 10 * result.eigenvalues[0]))  # fmt: skip
-        spectrum.legend(fontsize="small")
+                     title="Curvatures", xlim=(0, 50 * (len(index) // 50 + 1)),
+                     ylim=decades(FLOOR * largest, 2 * largest))  # fmt: skip
+        spectrum.legend(fontsize="small", loc="upper right")
+        started = result.descent[0]
         descent.loglog(STEPS, result.descent, color=COLORS[0], label="gradient descent")
         descent.axvline(result.steps, color="0.4", lw=1, ls=":")
         descent.axhline(result.least, color=COLORS[4], ls="--", label="one Gauss-Newton step")
-        descent.set(xlabel="steps", ylabel="loss of the linearized network", title="What it takes")
-        descent.legend(fontsize="small")
+        descent.set(xlabel="steps", ylabel="loss of the linearized network", title="What it takes",
+                    ylim=decades(max(result.least, 1e-12 * started), started))  # fmt: skip
+        descent.legend(fontsize="small", loc="lower left")
 
     def describe(self, result: Spectrum) -> str:
         largest, smallest = result.eigenvalues[[0, -1]]
