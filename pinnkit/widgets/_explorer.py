@@ -134,9 +134,10 @@ class Explorer(abc.ABC):
         )
 
 
-def decades(smallest: float, largest: float) -> tuple[float, float]:
-    """Limits of a logarithmic axis that seldom change when the data move."""
-    return 10 ** np.floor(np.log10(smallest)), 10 ** np.ceil(np.log10(largest))
+def decades(smallest: float, largest: float, every: int = 1) -> tuple[float, float]:
+    """Limits of a logarithmic axis, full (or every n-th) powers of ten, which seldom change."""
+    low, high = np.log10([smallest, largest]) / every
+    return 10.0 ** (every * np.floor(low)), 10.0 ** (every * np.ceil(high))
 
 
 def _drawn_in(ax: Axes) -> list[Artist]:

@@ -146,14 +146,14 @@ class SpectrumExplorer(Explorer):
         largest = result.eigenvalues[0]
         spectrum.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of $J^T J$",
                      title="Curvatures", xlim=(0, 50 * (len(index) // 50 + 1)),
-                     ylim=decades(FLOOR * largest, 2 * largest))  # fmt: skip
+                     ylim=decades(FLOOR * largest, 2 * largest, 3))  # fmt: skip
         spectrum.legend(fontsize="small", loc="upper right")
         started = result.descent[0]
         descent.loglog(STEPS, result.descent, color=COLORS[0], label="gradient descent")
         descent.axvline(result.steps, color="0.4", lw=1, ls=":")
         descent.axhline(result.least, color=COLORS[4], ls="--", label="one Gauss-Newton step")
         descent.set(xlabel="steps", ylabel="loss of the linearized network", title="What it takes",
-                    ylim=decades(max(result.least, 1e-12 * started), started))  # fmt: skip
+                    ylim=decades(max(result.least, 1e-12 * started), started, 3))  # fmt: skip
         descent.legend(fontsize="small", loc="lower left")
 
     def describe(self, result: Spectrum) -> str:
