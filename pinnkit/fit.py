@@ -42,7 +42,7 @@ def fit(
     causal: CausalWeights | None = None,
     resample_every: int = 1,
     seed: int = 0,
-    monitor_every: int = 100,
+    monitor_every: int | None = 100,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 1000,
     time_limit: float = math.inf,
@@ -68,7 +68,8 @@ def fit(
         causal: optional weighting of the equation's residuals by time.
         resample_every: steps that share the same points.
         seed: of the collocation points.
-        monitor_every: steps between two rows of the history.
+        monitor_every: steps between two rows of the history; None measures nothing, which saves
+            the compilation, and leaves the history empty.
         checkpoint: folder to save to; if it holds a run of the same problem, network, points,
             weights and seed, that run is continued, bit for bit as if it had not been interrupted.
         checkpoint_every: steps between two checkpoints.
@@ -94,6 +95,8 @@ def fit(
         ("monitor_every", monitor_every),
         ("checkpoint_every", checkpoint_every),
     ):
+        if name == "monitor_every" and value is None:
+            continue
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
     if isinstance(seed, bool) or not isinstance(seed, Integral):
@@ -122,14 +125,12 @@ def fit(
         step = TrainingStep(loss, network, extended, points, dtype, resample_every, adaptive)
         store = Store.open(checkpoint, problem, network, settings)
         try:
-            training = _Training(step, Run(problem, network, seed=seed), store, seed)
-            training.run_to(
-                steps, monitor_every, checkpoint_every, time_limit, disable_bar=not progress
-            )
+            run = Run(problem, network, seed=seed)
+            training = _Training(step, run, store, seed, monitor_every)
+            training.run_to(steps, checkpoint_every, time_limit, disable_bar=not progress)
         finally:
             if store is not None:
                 store.close()
-    run = training.run
     if run.failed:
         warnings.warn(run.status, RuntimeWarning, stacklevel=2)
     return run
@@ -164,8 +165,15 @@ def _check_types(problem, network, optimizer, points, weights, causal, checkpoin
 class _Training:
     """One run in progress: its state on the device and what it has measured."""
 
-    def __init__(self, step: TrainingStep, run: Run, store: Store | None, seed: int):
-        self.step, self.run, self.store = step, run, store
+    def __init__(
+        self,
+        step: TrainingStep,
+        run: Run,
+        store: Store | None,
+        seed: int,
+        monitor_every: int | None,
+    ):
+        self.step, self.run, self.store, self.monitor_every = step, run, store, monitor_every
         started = time.perf_counter()
         start, self.state = step.compile_start(seed)
         resumed = store is not None and store.latest is not None
@@ -175,27 +183,28 @@ class _Training:
         self.advance, program = step.compile(self.state)
         if store is not None:
             store.check_program(program)
-        self.monitor = Monitor(step)
-        self.monitor.compile(self.state)
+        if monitor_every is not None:
+            self.monitor = Monitor(step)
+            self.monitor.compile(self.state)
         if not resumed:
             self.state = start()
         self.advance.wait()
-        self.monitor.wait()
+        if monitor_every is not None:
+            self.monitor.wait()
         run.compile_seconds = time.perf_counter() - started
         run.device = str(jax.devices()[0].device_kind)
         run.steps = int(self.state.step)
-        self._kept = jax.tree.map(jnp.copy, self.state)
         self._earlier_seconds = run.history.seconds
         self._clock = time.perf_counter()
 
-    def run_to(self, steps, monitor_every, checkpoint_every, time_limit, *, disable_bar) -> None:
+    def run_to(self, steps, checkpoint_every, time_limit, *, disable_bar) -> None:
         run = self.run
         bar = tqdm(
             total=steps, initial=run.steps, disable=disable_bar, unit="step", mininterval=0.2
         )
         try:
             with bar, StopButton() as stop:
-                self._loop(steps, monitor_every, checkpoint_every, time_limit, bar, stop)
+                self._loop(steps, checkpoint_every, time_limit, bar, stop)
         except Exception as error:
             self._restore_what_was_consumed()
             run.failed, run.steps = True, int(self.state.step)
@@ -217,15 +226,16 @@ class _Training:
             raise
         self._finish()
 
-    def _loop(self, steps, monitor_every, checkpoint_every, time_limit, bar, stop) -> None:
+    def _loop(self, steps, checkpoint_every, time_limit, bar, stop) -> None:
         run = self.run
         per_chunk = 1
         # due at the start, and where an error struck between a step and its row
-        if run.steps % monitor_every == 0 and run.history.last_step < run.steps:
+        if self._due() and run.history.last_step < run.steps:
             self._measure()
         run.status = f"completed {run.steps} steps"
         while run.steps < steps:
-            until = min(_next(run.steps, monitor_every), _next(run.steps, checkpoint_every), steps)
+            ends = (self.monitor_every or steps, checkpoint_every)
+            until = min(steps, *(_next(run.steps, every) for every in ends))
             taken, seconds, finite = self._advance(min(per_chunk, until - run.steps))
             bar.update(taken)
             if taken:
@@ -233,7 +243,7 @@ class _Training:
             if not finite:
                 run.failed, run.status = True, self.step.explain_failure(self.state)
                 return
-            if run.steps % monitor_every == 0 or run.steps == steps:
+            if self._due(last=run.steps == steps):
                 self._measure()
                 bar.set_postfix_str(run.history.summary())
             if self.store is not None and run.steps % checkpoint_every == 0:
@@ -262,17 +272,22 @@ class _Training:
     def _advance(self, n: int) -> tuple[int, float, bool]:
         """Take at most n steps; return their number, their wall time, and if all were finite."""
         started, before = time.perf_counter(), self.run.steps
+        self._kept = jax.tree.map(jnp.copy, self.state)
         self.state, finite = self.advance(self.state, n)
         finite = bool(finite)
         self.run.steps = int(self.state.step)
         return self.run.steps - before, time.perf_counter() - started, finite
 
+    def _due(self, *, last: bool = False) -> bool:
+        """Whether there should be a row for this step."""
+        every = self.monitor_every
+        return every is not None and (last or self.run.steps % every == 0)
+
     def _measure(self) -> None:
         self.run.history.append(self.monitor(self.state, seconds=self.seconds))
-        self._kept = jax.tree.map(jnp.copy, self.state)
 
     def _restore_what_was_consumed(self) -> None:
-        """A chunk of steps that fails has consumed its state: back to that of the last row."""
+        """A chunk of steps that fails has consumed its state: back to where it began."""
         if any(leaf.is_deleted() for leaf in jax.tree.leaves(self.state)):
             self.state = self._kept
 

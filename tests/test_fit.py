@@ -90,6 +90,16 @@ def test_the_loop_is_plain_optax():
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-8)
 
 
+def test_without_monitors_the_same_is_trained_and_nothing_measured(tmp_path):
+    measured = train(optax.adam(1e-2), steps=12)
+    run = train(optax.adam(1e-2), steps=7, monitor_every=None, checkpoint=tmp_path)
+    assert not run.history
+    run = train(optax.adam(1e-2), steps=12, monitor_every=None, checkpoint=tmp_path)
+    assert run.steps == 12 and not run.failed
+    for ours, theirs in zip(parameters(run), parameters(measured), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_the_network_of_a_schedule_free_optimizer_is_the_average_of_its_iterates():
     """At a constant rate x is the plain mean of z; training itself goes on from y."""
     optimizer = optax.contrib.schedule_free_sgd(1e-2)

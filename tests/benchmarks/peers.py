@@ -223,13 +223,15 @@ def ratios(speed: dict[str, dict], of: str = "pinnkit") -> dict[str, float]:
 
 def table(result: dict) -> str:
     """The figures as text."""
-    lines = [f"{'Adam, same task':28}{'steps/s':>10}{'first step, s':>15}{'ours over it':>14}"]
+    heads = ("steps/s", "first step, s", "compilation, s", "ours over it")
+    lines = [f"{'Adam, same task':28}" + "".join(f"{head:>16}" for head in heads)]
     for name, figures in result["speed"].items():
-        ratio = result["ratios"].get(name)
-        lines.append(
-            f"{name:28}{figures['steps_per_second']['median']:10.1f}"
-            f"{figures['first_step']['median']:15.2f}" + (f"{ratio:14.2f}" if ratio else "")
-        )
+        medians = [
+            figures.get(key, {}).get("median")
+            for key in ("steps_per_second", "first_step", "compilation")
+        ]
+        numbers = [*medians, result["ratios"].get(name)]
+        lines.append(f"{name:28}" + "".join(f"{n:16.2f}" if n else " " * 16 for n in numbers))
     lines += ["", f"{'Own best recipe':44}{f's to {TARGET:g}':>12}{'best error':>12}"]
     for row in result["recipes"]:
         seconds = row["seconds_to_target"]
