@@ -9,6 +9,7 @@ from pinnkit.exercises.newton import inter_step, part_of_step
 from pinnkit.exercises.race import clearly_better, steps_within
 from pinnkit.exercises.second_order import damped_step, damped_step_in_residuals
 from pinnkit.exercises.shampoo import rotated_adam, shampoo_direction
+from pinnkit.exercises.start_here import relative_l2, score_of_two
 from pinnkit.exercises.surgery import gradient_norm_weights, project
 from pinnkit.exercises.tangent_kernel import half_life, kernel_block
 from pinnkit.exercises.true_reference import (
@@ -40,8 +41,10 @@ __all__ = [
     "product_with_gauss_newton",
     "product_with_hessian",
     "project",
+    "relative_l2",
     "rotated_adam",
     "score_from_pairs",
+    "score_of_two",
     "shampoo_direction",
     "stable_rate",
     "steps_within",
