@@ -44,7 +44,7 @@ class UniformSampler:
         # one draw for all: each of several would be compiled anew
         unit = jax.random.uniform(key, (n, len(problem.coordinates)), dtype)
         interior, rest = unit[: self.interior], unit[self.interior :]
-        faces = rest.reshape(len(conditions), self.condition, -1)
+        faces = rest.reshape(len(conditions), self.condition, unit.shape[1])
         return {"interior": _scale(_stratified(interior, problem), problem)} | {
             condition.name: _on_faces(face, problem, condition)
             for condition, face in zip(conditions, faces, strict=True)
