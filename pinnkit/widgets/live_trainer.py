@@ -255,15 +255,16 @@ class LiveTrainer(Explorer):
         field.set(xlabel=f"${horizontal}$", ylabel=f"${vertical}$", title="Error")
         columns = _columns(result.rows)
         seconds = columns["seconds"]
+        few = {"marker": "o", "ms": 3} if len(seconds) < 10 else {}
         for i, name in enumerate(n for n in columns if n.startswith("loss/")):
             losses.semilogy(seconds, columns[name], DASHES[i % 4], color=COLORS[i],
-                            label=name.removeprefix("loss/"))  # fmt: skip
-        losses.semilogy(seconds, columns[_error_of(columns)], color="black", label="error")
+                            label=name.removeprefix("loss/"), **few)  # fmt: skip
+        losses.semilogy(seconds, columns[_error_of(columns)], color="black", label="error", **few)
         losses.set(xlabel="training time in seconds", title="Losses and relative error")
         for i, kind in enumerate(("intra", "inter")):
             score = columns.get(f"alignment/{kind}", np.full(len(seconds), np.nan))
             scores.plot(seconds, running_mean(score, 15), DASHES[i], color=COLORS[i + 3],
-                        label=f"{kind}-step")  # fmt: skip
+                        label=f"{kind}-step", **few)  # fmt: skip
         scores.axhline(0, color="0.4", lw=1, ls=":")
         scores.set(xlabel="training time in seconds", ylim=(-1.05, 1.05),
                    title="Alignment (running mean)")  # fmt: skip
