@@ -93,3 +93,18 @@ def test_knobs_move_picture_and_text(request, name, knob, value, text):
     explorer.controls[knob].value = value
     assert text in explorer.static[0]["text/plain"]
     assert explorer._picture.value != before
+
+
+@pytest.mark.parametrize(("knob", "value"), [("condition", 1e4), ("rotation", 80)])
+def test_there_and_back_is_the_same_picture(knob, value):
+    """Though most of it is not drawn again."""
+    explorer = PreconditionerExplorer()
+    control, before = explorer.controls[knob], explorer._picture.value
+    at_first = control.value
+    control.value = value
+    assert explorer._picture.value != before
+    control.value = at_first
+    assert explorer._picture.value == before
+    explorer._frame = ()  # all of it is drawn again
+    explorer.refresh()
+    assert explorer._picture.value == before
