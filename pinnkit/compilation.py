@@ -25,13 +25,12 @@ _compilers = ThreadPoolExecutor(2, "compilation")
 _programs: OrderedDict[str, Future[jax.stages.Compiled]] = OrderedDict()
 
 
-def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[Callable, str]:
+def compile_once(function: Callable, *arguments) -> tuple[Callable, str]:
     """A compiled function, from memory if one of the last 16 programs was the same.
 
     Args:
         function: of pytrees; what it reads besides its arguments is fixed now.
         arguments: examples or their shapes; structure and dtypes are kept, too.
-        donate: whether the buffers of the first argument may be used again.
 
     Returns:
         The function, whose `wait()` returns or fails when its compilation has and whose `shapes`
@@ -40,15 +39,12 @@ def compile_once(function: Callable, *arguments, donate: bool = False) -> tuple[
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     structure = jax.tree.structure(shapes)
     constants, flat = tuple(closed.consts), jax.tree.leaves(arguments)
-    first = len(jax.tree.leaves(arguments[0]))
 
     def evaluate(constants, *flat):
         return jax.core.eval_jaxpr(closed.jaxpr, constants, *flat)
 
-    donated = tuple(range(1, 1 + first)) if donate else ()
     # with unused ones kept, the text tells all arguments
-    jitted = jax.jit(evaluate, donate_argnums=donated, keep_unused=True)
-    lowered = jitted.lower(constants, *flat)
+    lowered = jax.jit(evaluate, keep_unused=True).lower(constants, *flat)
     text = f"{lowered.in_avals}\n{lowered.as_text()}"
     program = _programs.pop(text, None)
     if program is None or (program.done() and program.exception()):

@@ -10,7 +10,6 @@ from numbers import Integral, Real
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import nnx
 from tqdm.auto import tqdm
@@ -206,7 +205,6 @@ class _Training:
             with bar, StopButton() as stop:
                 self._loop(steps, checkpoint_every, time_limit, bar, stop)
         except Exception as error:
-            self._restore_what_was_consumed()
             run.failed, run.steps = True, int(self.state.step)
             reason = str(error).partition("\n")[0][:300]
             run.status = (
@@ -215,7 +213,6 @@ class _Training:
                 "network"
             )
         except BaseException as error:
-            self._restore_what_was_consumed()
             run.status = f"{type(error).__name__} after step {int(self.state.step)} of {steps}"
             self._finish()
             error.run = run
@@ -272,9 +269,9 @@ class _Training:
     def _advance(self, n: int) -> tuple[int, float, bool]:
         """Take at most n steps; return their number, their wall time, and if all were finite."""
         started, before = time.perf_counter(), self.run.steps
-        self._kept = jax.tree.map(jnp.copy, self.state)
-        self.state, finite = self.advance(self.state, n)
-        finite = bool(finite)
+        state, finite = self.advance(self.state, n)
+        finite = bool(finite)  # where the steps failed, it is here that their error is raised
+        self.state = state
         self.run.steps = int(self.state.step)
         return self.run.steps - before, time.perf_counter() - started, finite
 
@@ -285,11 +282,6 @@ class _Training:
 
     def _measure(self) -> None:
         self.run.history.append(self.monitor(self.state, seconds=self.seconds))
-
-    def _restore_what_was_consumed(self) -> None:
-        """A chunk of steps that fails has consumed its state: back to where it began."""
-        if any(leaf.is_deleted() for leaf in jax.tree.leaves(self.state)):
-            self.state = self._kept
 
 
 def _next(done: int, every: int) -> int:

@@ -197,8 +197,8 @@ class TrainingStep:
     def compile(self, state: TrainingState) -> tuple[Callable, str]:
         """A compiled function (state, n) -> (state after at most n steps, all were finite).
 
-        It ends before the first step whose loss or update is not finite. The buffers of its
-        argument are reused. Returned with it: the program it was compiled from, as text.
+        It ends before the first step whose loss or update is not finite. Returned with it: the
+        program it was compiled from, as text.
         """
 
         def advance(state, n):
@@ -215,7 +215,7 @@ class TrainingStep:
             state, _, finite = jax.lax.while_loop(proceed, body, (state, 0, jnp.array(True)))
             return state, finite
 
-        return compile_once(advance, state, 1, donate=True)
+        return compile_once(advance, state, 1)
 
     def explain_failure(self, state: TrainingState) -> str:
         """Which term was not finite at the step that failed, and what to try."""

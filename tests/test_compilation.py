@@ -70,14 +70,6 @@ def test_a_compilation_that_failed_is_tried_again():
     np.testing.assert_allclose(call(jnp.ones(3)), np.sin(np.ones(3)), rtol=1e-6)
 
 
-def test_the_first_argument_can_be_donated():
-    state = (jnp.ones(4), jax.random.key(0))
-    call, _ = compile_once(lambda state, n: (state[0] + n, state[1]), state, 1, donate=True)
-    result, _ = call(state, 2)
-    np.testing.assert_array_equal(result, 3 * np.ones(4))
-    assert state[0].is_deleted()
-
-
 def test_a_function_is_traced_once_for_each_kind_of_argument():
     traced = []
 
