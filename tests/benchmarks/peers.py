@@ -160,7 +160,7 @@ def measure_speed(peer: Peer, python: Path, steps: int) -> dict:
     return {
         "import": facts["loaded"]["seconds"],
         "first_step": facts["first step"]["seconds"],
-        "compilation": facts["first step"].get("compilation"),
+        "compilation": facts["first step"]["compilation"],
         "steps_per_second": facts["speed"]["steps_per_second"],
         "loss": facts["speed"].get("loss"),
         "versions": facts["loaded"]["versions"],

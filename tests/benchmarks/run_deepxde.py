@@ -65,18 +65,9 @@ def speed(dde, steps, report):
     started = time.perf_counter()
     trained = model(dde, task.WIDTH, task.DEPTH, OF_RESIDUAL, task.BOUNDARY, task.INITIAL)
     trained.compile("adam", lr=task.RATE, verbose=0)
-    compiling = time.perf_counter()
     trained.train(iterations=1, display_every=10**9, verbose=0)
-    first = time.perf_counter()
-    trained.train(iterations=1, display_every=10**9, verbose=0)
-    second = time.perf_counter()
-    report(
-        "first step",
-        seconds=first - started,
-        # what a first call takes longer than a second one
-        compilation=(first - compiling) - (second - first) if JAX else None,
-        parameters=parameters(trained),
-    )
+    seconds = time.perf_counter() - started
+    report("first step", seconds=seconds, parameters=parameters(trained))
     trained.train(iterations=max(1, steps // 10), display_every=10**9, verbose=0)
     started = time.perf_counter()
     trained.train(iterations=steps, display_every=10**9, verbose=0)

@@ -59,15 +59,11 @@ def problem(library, width, depth, interior, boundary, initial):
 
 
 def solve(library, **arguments):
-    """jinns.solve, with the seconds of compilation and of training that it prints."""
+    """jinns.solve, with the seconds of training that it prints."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         result = library[0].solve(**arguments)
-    seconds = [
-        float(re.search(rf"{what} took\s+([0-9.e+-]+)", printed.getvalue())[1])
-        for what in ("Compilation", "Training")
-    ]
-    return result, *seconds
+    return result, float(re.search(r"Training took\s+([0-9.e+-]+)", printed.getvalue())[1])
 
 
 def speed(library, steps, report):
@@ -78,14 +74,13 @@ def speed(library, steps, report):
     )
     arguments = {"init_params": params, "data": points, "loss": loss}
     arguments |= {"optimizer": optax.adam(task.RATE), "print_loss_every": 10**9}
-    _, compilation, _ = solve(library, n_iter=1, **arguments)
+    solve(library, n_iter=1, **arguments)
     report(
         "first step",
         seconds=time.perf_counter() - started,
-        compilation=compilation,
         parameters=sum(leaf.size for leaf in jax.tree.leaves(params.nn_params)),
     )
-    result, _, seconds = solve(library, n_iter=steps, **arguments)
+    result, seconds = solve(library, n_iter=steps, **arguments)
     report("speed", steps_per_second=steps / seconds, loss=float(result[1][-1]))
 
 
@@ -98,7 +93,7 @@ def natural_gradient(library, watch, quick, *, interior=900, steps=300, together
     optimizer, state, clock = jinns.optimizers.vanilla_ngd(), None, None
     steps, together = (4, 2) if quick else (steps, together)
     for step in range(together, steps + 1, together):
-        result, _, seconds = solve(
+        result, seconds = solve(
             library,
             init_params=params,
             data=points,

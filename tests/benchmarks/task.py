@@ -80,6 +80,20 @@ class Watch:
         self.channel.report("values", step=int(step), seconds=float(seconds), file=str(file))
 
 
+def listen_to_jax() -> Callable[[], float]:
+    """The seconds that JAX has spent on tracing, lowering and compiling, of all programs so far."""
+    import jax
+
+    spent = []
+
+    def listen(event: str, seconds: float, **_):
+        if event.startswith("/jax/core/compile/"):
+            spent.append(seconds)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    return lambda: sum(spent)
+
+
 def run(load: Callable, speed: Callable, recipes: dict[str, Callable], packages: list[str]) -> None:
     """The command line of one library's script.
 
@@ -109,7 +123,14 @@ def run(load: Callable, speed: Callable, recipes: dict[str, Callable], packages:
         cores=len(os.sched_getaffinity(0)),
     )
     if options.what == "speed":
-        speed(library, options.steps, channel.report)
+        compilation = listen_to_jax() if "jax" in packages else lambda: None
+
+        def report(event, **facts):
+            if event == "first step":
+                facts["compilation"] = compilation()
+            channel.report(event, **facts)
+
+        speed(library, options.steps, report)
     else:
         grid = np.load(options.grid)
         watch = Watch(channel, grid, options.folder, options.every, options.cap)
