@@ -184,6 +184,7 @@ def plot_alignment(
     )
     label = f"{kind}-step alignment" + (", preconditioned" if preconditioned else "")
     ax.set(xlabel=_ABSCISSA[x], ylabel=label, ylim=(-1.05, 1.05))
+    ax.locator_params(axis="x", nbins=5)
     ax.legend()
 
 

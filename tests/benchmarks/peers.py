@@ -232,12 +232,14 @@ def table(result: dict) -> str:
         ]
         numbers = [*medians, result["ratios"].get(name)]
         lines.append(f"{name:28}" + "".join(f"{n:16.2f}" if n else " " * 16 for n in numbers))
-    lines += ["", f"{'Own best recipe':44}{f's to {TARGET:g}':>12}{'best error':>12}"]
+    heads = (f"s to {TARGET:g}", "best error", "ended after, s")
+    lines += ["", f"{'Own best recipe':44}" + "".join(f"{head:>16}" for head in heads)]
     for row in result["recipes"]:
         seconds = row["seconds_to_target"]
         lines.append(
             f"{row['peer'] + ': ' + row['recipe']:44}"
-            f"{'never' if seconds is None else f'{seconds:.1f}':>12}{row['best_error']:12.1e}"
+            f"{'never' if seconds is None else f'{seconds:.1f}':>16}"
+            f"{row['best_error']:16.1e}{row['history'][-1][1]:16.1f}"
         )
     lines += [f"{name}: {why}" for name, why in result["unusable"].items()]
     return "\n".join(lines)

@@ -183,6 +183,14 @@ def test_the_table_names_everything():
     figures = {"median": 2.0, "all": [2.0]}
     speed = {n: {"steps_per_second": figures, "first_step": figures} for n in ("pinnkit", "other")}
     row = {"peer": "other", "recipe": "slow", "seconds_to_target": None, "best_error": 0.5}
+    row["history"] = [[10, 3.0, 0.5]]
     result = {"speed": speed, "ratios": {"other": 1.0}, "recipes": [row], "unusable": {"gone": "x"}}
     text = peers.table(json.loads(json.dumps(result)))
     assert "never" in text and "gone: x" in text and "other: slow" in text
+
+
+def test_the_document_shows_the_stored_table():
+    result = json.loads(peers.RESULT.read_text())
+    document = (peers.ROOT / "docs" / "benchmarks_against_peers.md").read_text()
+    assert peers.table(result) in document
+    assert f"{result['hardware']}; {result['minutes']:.0f} minutes" in document
