@@ -58,3 +58,12 @@ def test_a_case_that_is_stopped_says_so(returncode, stdout, status, monkeypatch)
     found = cost.in_a_process({"optimizer": "soap"}, 5)
     assert found["status"] == status and found["optimizer"] == "soap"
     assert found.get("seconds") == (2.0 if returncode == 0 else None)
+
+
+@pytest.mark.slow
+def test_a_case_is_measured():
+    case = {"optimizer": "gauss_newton", "width": 6, "points": 100}
+    found = cost.in_a_process(case, 20)
+    assert found["status"] == "measured", found["status"]
+    assert found["parameters"] == 115 and found["steps"] == cost.STEPS
+    assert min(found["seconds"], found["resident_bytes"], found["buffer_bytes"]) > 0

@@ -60,6 +60,7 @@ def measure(optimizer: str, width: int, points: int, cap: int) -> dict:
         signal.alarm(COMPILE_CAP_SECONDS)
         started = time.perf_counter()
         advance, _ = step.compile(state)
+        buffers = advance.wait().memory_analysis()
         compile_seconds = time.perf_counter() - started
         print(COMPILED, flush=True)
         signal.alarm(cap)
@@ -71,7 +72,6 @@ def measure(optimizer: str, width: int, points: int, cap: int) -> dict:
             if not finite:
                 raise FloatingPointError(f"a step of {optimizer} is not finite")
         signal.alarm(0)
-        buffers = advance.memory_analysis()
     counted = seconds[1:]  # the first one touches its memory for the first time
     return {
         "parameters": sum(x.size for x in jax.tree.leaves(state.params)),
