@@ -41,13 +41,16 @@ def test_every_optimizer_meets_every_width_and_number_of_points():
     }
 
 
+COMPILED = json.dumps({"buffer_bytes": 300}) + "\n"
+
+
 @pytest.mark.parametrize(
     ("returncode", "stdout", "status"),
     [
-        (-signal.SIGALRM, "compiled\n", "over the cap of 5 s for steps"),
+        (-signal.SIGALRM, COMPILED, "over the cap of 5 s for steps"),
         (-signal.SIGALRM, "", "over the cap of 300 s for compiling"),
-        (1, "compiled\n", "failed: MemoryError"),
-        (0, "compiled\n" + json.dumps({"seconds": 2.0}), "measured"),
+        (1, COMPILED, "failed: MemoryError"),
+        (0, COMPILED + json.dumps({"seconds": 2.0}), "measured"),
     ],
 )
 def test_a_case_that_is_stopped_says_so(returncode, stdout, status, monkeypatch):
@@ -58,6 +61,7 @@ def test_a_case_that_is_stopped_says_so(returncode, stdout, status, monkeypatch)
     found = cost.in_a_process({"optimizer": "soap"}, 5)
     assert found["status"] == status and found["optimizer"] == "soap"
     assert found.get("seconds") == (2.0 if returncode == 0 else None)
+    assert found.get("buffer_bytes") == (300 if stdout else None)
 
 
 @pytest.mark.slow

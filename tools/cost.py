@@ -12,7 +12,9 @@ counted in the time. A case over the cap is stopped and listed as such. Close ot
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import operator
 import resource
 import signal
 import subprocess
@@ -30,11 +32,13 @@ FIXED_WIDTH, FIXED_POINTS = 64, 3_000
 CAP_SECONDS = 60
 COMPILE_CAP_SECONDS = 300
 STEPS = 5
-COMPILED = "compiled"
 
 
 def measure(optimizer: str, width: int, points: int, cap: int) -> dict:
-    """Median seconds of a step, and memory; the process ends where a cap is exceeded."""
+    """Median seconds of a step, and memory; the process ends where a cap is exceeded.
+
+    What is known once it is compiled is printed at once.
+    """
     import jax
     import optax
 
@@ -60,9 +64,14 @@ def measure(optimizer: str, width: int, points: int, cap: int) -> dict:
         signal.alarm(COMPILE_CAP_SECONDS)
         started = time.perf_counter()
         advance, _ = step.compile(state)
-        buffers = advance.wait().memory_analysis()
+        allotted = advance.wait().memory_analysis()
         compile_seconds = time.perf_counter() - started
-        print(COMPILED, flush=True)
+        known = {
+            "parameters": sum(x.size for x in jax.tree.leaves(state.params)),
+            "compile_seconds": round(compile_seconds, 2),
+            "buffer_bytes": allotted.temp_size_in_bytes + allotted.argument_size_in_bytes,
+        }
+        print(json.dumps(known), flush=True)
         signal.alarm(cap)
         seconds = []
         while len(seconds) < 1 + STEPS and (len(seconds) < 2 or sum(seconds[-1:] + seconds) < cap):
@@ -74,12 +83,9 @@ def measure(optimizer: str, width: int, points: int, cap: int) -> dict:
         signal.alarm(0)
     counted = seconds[1:]  # the first one touches its memory for the first time
     return {
-        "parameters": sum(x.size for x in jax.tree.leaves(state.params)),
-        "compile_seconds": round(compile_seconds, 2),
         "seconds": float(np.median(counted)),
         "steps": len(counted),
         "resident_bytes": peak_bytes() - before,
-        "buffer_bytes": buffers.temp_size_in_bytes + buffers.argument_size_in_bytes,
     }
 
 
@@ -93,14 +99,16 @@ def in_a_process(case: dict, cap: int) -> dict:
     """`measure` in a fresh process; a case over the cap, or that fails, says so as its status."""
     command = [sys.executable, __file__, "--cap", str(cap), "--case", json.dumps(case)]
     done = subprocess.run(command, capture_output=True, text=True)
-    lines = done.stdout.split("\n")
+    known = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode == -signal.SIGALRM:
-        what, seconds = ("steps", cap) if COMPILED in lines else ("compiling", COMPILE_CAP_SECONDS)
-        return case | {"status": f"over the cap of {seconds} s for {what}"}
-    if done.returncode:
+        what, seconds = ("steps", cap) if known else ("compiling", COMPILE_CAP_SECONDS)
+        status = f"over the cap of {seconds} s for {what}"
+    elif done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return case | {"status": f"failed: {reason[:200]}"}
-    return case | {"status": "measured"} | json.loads(done.stdout.strip().splitlines()[-1])
+        status = f"failed: {reason[:200]}"
+    else:
+        status = "measured"
+    return functools.reduce(operator.or_, known, case | {"status": status})
 
 
 def slope(x: list[float], y: list[float]) -> float | None:
