@@ -10,6 +10,7 @@ import pytest
 
 import accuracy
 import alignment
+import cost
 import pinnkit
 import points
 
@@ -66,6 +67,17 @@ def test_the_document_shows_the_stored_tables():
     assert accuracy.table() in document
     assert points.table() in document
     assert accuracy.headline() in (DOCS.parent / "README.md").read_text()
+
+
+def test_the_document_on_cost_shows_what_is_stored():
+    document = (DOCS / "cost_against_size.md").read_text()
+    assert cost.table() in document
+    stored = json.loads(cost.TABLE.read_text())
+    assert stored["command"] in document and stored["hardware"] == "AMD EPYC, 2 cores"
+    for optimizer, name in cost.NAMES.items():
+        quantities = ("seconds over parameters", "seconds over points", "buffer_bytes over points")
+        slopes = (f"{stored['slopes'][f'{optimizer}: {q}']:.2f}" for q in quantities)
+        assert f"| {name} | {' | '.join(slopes)} |" in document
 
 
 @pytest.mark.slow

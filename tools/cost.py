@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-RESULTS = Path(__file__).resolve().parent.parent / "pinnkit" / "results"
-OPTIMIZERS = ("soap", "gauss_newton")
+TABLE = Path(__file__).resolve().parent.parent / "pinnkit" / "results" / "cost.json"
+NAMES = {"soap": "SOAP", "gauss_newton": "Gauss-Newton"}
 WIDTHS = (16, 32, 64, 128, 256, 512)
 POINTS = (1_000, 3_000, 10_000, 30_000, 100_000)
 FIXED_WIDTH, FIXED_POINTS = 64, 3_000
@@ -141,9 +141,28 @@ def cases(widths, points, fixed_width=FIXED_WIDTH, fixed_points=FIXED_POINTS) ->
     series += [("points", fixed_width, n) for n in points]
     return [
         {"optimizer": optimizer, "series": name, "width": width, "points": n}
-        for optimizer in OPTIMIZERS
+        for optimizer in NAMES
         for name, width, n in series
     ]
+
+
+def table() -> str:
+    """What is stored, in Markdown."""
+    heads = ("Optimizer", "Width", "Parameters", "Points", "Seconds a step", "Resident, MB")
+    lines = [f"| {' | '.join(heads)} | XLA's buffers, MB |", "|---" * 7 + "|"]
+    for row in json.loads(TABLE.read_text())["rows"]:
+        measured = row["status"] == "measured"
+        cells = (
+            NAMES[row["optimizer"]],
+            row["width"],
+            f"{row['parameters']:,}",
+            f"{row['points']:,}",
+            f"{row['seconds']:.2g}" if measured else row["status"],
+            f"{row['resident_bytes'] / 1e6:,.0f}" if measured else "",
+            f"{row['buffer_bytes'] / 1e6:,.0f}",
+        )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -173,7 +192,7 @@ def main() -> None:
     import pinnkit
     from measure import commit, hardware
 
-    table = {
+    result = {
         "problem": "Burgers, viscosity 0.01/pi, MLP of depth 3",
         "command": " ".join(["python tools/cost.py", *sys.argv[1:]]),
         "cap_seconds": options.cap,
@@ -184,7 +203,7 @@ def main() -> None:
         "slopes": found,
         "rows": rows,
     }
-    (RESULTS / "cost.json").write_text(json.dumps(table, indent=1) + "\n")
+    TABLE.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
