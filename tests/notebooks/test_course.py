@@ -26,7 +26,7 @@ def test_it_opens_with_a_promise_goals_needs_and_time(stem):
     head = COURSE[stem].cells[0].source
     assert re.match(rf"# {stem[:2]} · \S", head)
     assert re.search(r"^\*\*.+\*\*$", head, re.M | re.S)
-    for row in ("You will", "You need", "Time"):
+    for row in ("You&nbsp;will", "You&nbsp;need", "Time"):
         assert f"\n| {row}" in head, row
 
 
