@@ -70,4 +70,5 @@ def test_a_case_is_measured():
     found = cost.in_a_process(case, 20)
     assert found["status"] == "measured", found["status"]
     assert found["parameters"] == 115 and found["steps"] == cost.STEPS
-    assert min(found["seconds"], found["resident_bytes"], found["buffer_bytes"]) > 0
+    assert min(found["seconds"], found["buffer_bytes"]) > 0
+    assert found["resident_bytes"] >= 0  # 0 where the process that starts it is larger

@@ -153,7 +153,7 @@ class SpectrumExplorer(Explorer):
         descent.axvline(result.steps, color="0.4", lw=1, ls=":")
         descent.axhline(result.least, color=COLORS[4], ls="--", label="one Gauss-Newton step")
         descent.set(xlabel="steps", ylabel="loss of the linearized network", title="What it takes",
-                    ylim=decades(max(result.least, 1e-12 * started), started, 3))  # fmt: skip
+                    ylim=decades(max(result.least, 1e-12 * started) / 30, started, 3))  # fmt: skip
         descent.legend(fontsize="small", loc="lower left")
 
     def describe(self, result: Spectrum) -> str:
