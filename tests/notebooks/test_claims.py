@@ -54,7 +54,8 @@ def test_what_is_behind_a_sentence_still_is(number):
     (path,) = notebooks.NOTEBOOKS.glob(f"{number}_*.ipynb")
     notebook = nbformat.read(path, 4)
     prose = flat(" ".join(c.source for c in notebook.cells if c.cell_type == "markdown"))
-    cells = {c.execution_count: c for c in notebook.cells if c.cell_type == "code"}
+    cells = {str(c.execution_count): c for c in notebook.cells if c.cell_type == "code"}
+    shown = {count: printed(cell) for count, cell in cells.items()}
     assert len(CLAIMS[number]) >= 5
     for sentence, behind in CLAIMS[number]:
         assert flat(sentence) in prose, f"not in {path.name}: {sentence}"
@@ -62,8 +63,8 @@ def test_what_is_behind_a_sentence_still_is(number):
         assert named or behind.startswith("derived: ") or LINK.search(behind), behind
         for count, quotes in named:
             quoted = re.findall("`([^`]*)`", quotes)
-            assert quoted or has_figure(cells[int(count)]), behind
+            assert quoted or has_figure(cells[count]), behind
             for quote in quoted:
-                assert flat(quote) in printed(cells[int(count)]), f"{path.name} [{count}]: {quote}"
+                assert flat(quote) in shown[count], f"{path.name} [{count}]: {quote}"
         for link in LINK.findall(behind):
             assert link.startswith("https://") or (LIST.parent / link.split("#")[0]).exists(), link
