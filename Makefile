@@ -1,7 +1,7 @@
 # The course's commands; `make help` lists them. `.venv` belongs to make: it is rebuilt when broken.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks handout bench lint environment clean
+.PHONY: help lab test notebooks run handout bench lint environment clean
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -27,6 +27,7 @@ help: ## list the commands
 	@echo 'make lab        open the course in JupyterLab  (ARGS="--no-browser --port 8899")'
 	@echo 'make test       run all tests and all notebooks  (PYTEST_ARGS="-k alignment")'
 	@echo 'make notebooks  execute the notebooks afresh at the laptop preset  (ARGS="00 01")'
+	@echo 'make run        execute one with parameters, without a browser  (NOTEBOOK=11 PRESET=test SEED=1)'
 	@echo 'make handout    the course for a class: without solutions, and for nbgrader'
 	@echo 'make bench      compare with other libraries, 45 minutes  (ARGS="--repeats 3 --cap 300")'
 	@echo 'make lint       check the style of the code'
@@ -47,6 +48,10 @@ test:
 notebooks:
 	$(call environment,lab)
 	$(RUN) tools/notebooks.py --preset laptop $(ARGS)
+
+run:
+	$(call environment,lab)
+	$(RUN) tools/run.py $(NOTEBOOK) $(PRESET:%=--preset %) $(SEED:%=--seed %) $(PROBLEM:%=--problem %) $(ARGS)
 
 handout:
 	$(call environment,lab test)
