@@ -27,25 +27,29 @@ def preset_from_environment(default: str = "laptop") -> str:
     return _known(os.environ.get("PINNKIT_PRESET", default), PRESETS)
 
 
-def recipe(problem: Problem, preset: str = "laptop", optimizer: str | None = None) -> Recipe:
+def recipe(
+    problem: Problem, preset: str | Recipe = "laptop", optimizer: str | None = None
+) -> Recipe:
     """The problem's own recipe.
 
     Args:
         problem: what to solve.
-        preset: "test", "laptop" or "gpu".
+        preset: "test", "laptop" or "gpu"; or a recipe, which is taken as it is.
         optimizer: one of the names in the recipe or its alternatives; by default the first.
 
     Raises:
         TypeError: the preset is no recipe.
         ValueError: the problem has no such preset, or none at all; unknown optimizer.
     """
-    if not problem.presets:
+    if not isinstance(preset, Recipe) and not problem.presets:
         raise ValueError(
             f"{type(problem).__name__} has no presets: train it with pinnkit.fit(problem, "
             "pinnkit.network(problem), pinnkit.soap(3e-3), steps=2000), or define `presets`, "
             "recipes by name"
         )
-    chosen = problem.presets[_known(preset, problem.presets)]
+    chosen = (
+        preset if isinstance(preset, Recipe) else problem.presets[_known(preset, problem.presets)]
+    )
     if not isinstance(chosen, Recipe):
         raise TypeError(
             f"the preset {preset!r} must be a pinnkit.recipes.Recipe, got {type(chosen).__name__}"
@@ -57,7 +61,7 @@ def recipe(problem: Problem, preset: str = "laptop", optimizer: str | None = Non
 
 def solve(
     problem: Problem,
-    preset: str = "laptop",
+    preset: str | Recipe = "laptop",
     *,
     optimizer: str | optax.GradientTransformation | None = None,
     steps: int | Sequence[int] | None = None,
@@ -68,7 +72,8 @@ def solve(
 
     Args:
         problem: what to solve.
-        preset: "test" (seconds), "laptop" (minutes on a CPU) or "gpu" (the published setting).
+        preset: "test" (seconds), "laptop" (minutes on a CPU) or "gpu" (the published setting); or
+            a recipe of your own, such as `dataclasses.replace(pinnkit.recipe(problem), steps=500)`.
         optimizer: a name in the recipe or its alternatives, which is then trained by the one that
             names it, or any optax transformation, trained by the recipe itself; by default the
             first name.

@@ -77,10 +77,19 @@ class TimeWindow(Problem):
         return self.problem.observables(values)
 
     def reference(self) -> Reference:
-        """The part of the problem's reference that lies in the window."""
+        """The part of the problem's reference that lies in the window.
+
+        Raises:
+            NotImplementedError: it has less than two times there.
+        """
         whole = self.problem.reference()
         axis, (start, end) = [*whole.axes].index("t"), self.interval
         inside = np.flatnonzero((whole.axes["t"] >= start) & (whole.axes["t"] <= end))
+        if len(inside) < 2:
+            raise NotImplementedError(
+                f"the reference has {len(inside)} of its times in [{start:g}, {end:g}]: the error "
+                "of so short a window is not measured"
+            )
         return replace(
             whole,
             axes={**whole.axes, "t": whole.axes["t"][inside]},
@@ -122,8 +131,9 @@ def fit_windows(
     Returns:
         A run over the whole interval. Its history has the rows of all windows, with the number of
         the window in the column "window", counts steps and seconds through, and measures the error
-        of each window on that window alone. If a window was stopped or failed, the last network is
-        used beyond its end, and `status` says so.
+        of each window on that window alone, as nan where the reference has no two times in it. If
+        a window was stopped or failed, the last network is used beyond its end, and `status` says
+        so.
 
     Raises:
         ValueError, TypeError: as for `pinnkit.fit`; edges or numbers of steps that do not fit;
@@ -195,10 +205,12 @@ def _steps(steps: int | Sequence[int], windows: int) -> list[int]:
 
 def _joined(problem: Problem, edges: list[float], parts: list[Run], seed: int) -> Run:
     history, steps, seconds = History(), 0, 0.0
+    # a window too short for the reference's times has no column of errors
+    unknown = dict.fromkeys((name for part in parts for name in part.history), math.nan)
     for k, part in enumerate(parts):
         columns = part.history.to_dict()
         for row in zip(*columns.values(), strict=True):
-            named = dict(zip(columns, row, strict=True))
+            named = unknown | dict(zip(columns, row, strict=True))
             named |= {"step": named["step"] + steps, "seconds": named["seconds"] + seconds}
             history.append(named | {"window": k})
         steps, seconds = steps + part.steps, seconds + part.seconds

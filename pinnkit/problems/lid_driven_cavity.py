@@ -12,6 +12,8 @@ from pinnkit.problems._base import Problem
 from pinnkit.problems._condition import Condition
 from pinnkit.references.lid_driven_cavity import check_reynolds, lid_driven_cavity
 
+REACH = 0.3
+
 
 @dataclass(frozen=True, kw_only=True)
 class LidDrivenCavity(Problem):
@@ -49,9 +51,9 @@ class LidDrivenCavity(Problem):
         super().__post_init__()
 
     def residual(self, field, point):
-        u, u_x, u_y, u_xx, u_yy = partials(field, point, "u u_x u_y u_xx u_yy")
-        v, v_x, v_y, v_xx, v_yy = partials(field, point, "v v_x v_y v_xx v_yy")
-        p_x, p_y = partials(field, point, "p_x p_y")
+        u, u_x, u_y, u_xx, u_yy, v, v_x, v_y, v_xx, v_yy, p_x, p_y = partials(
+            field, point, "u u_x u_y u_xx u_yy v v_x v_y v_xx v_yy p_x p_y"
+        )
         return {
             "momentum_x": u * u_x + v * u_y + p_x - (u_xx + u_yy) / self.reynolds,
             "momentum_y": u * v_x + v * v_y + p_y - (v_xx + v_yy) / self.reynolds,
@@ -72,9 +74,37 @@ class LidDrivenCavity(Problem):
             Condition("bottom", {"y": (0.0,)}, at_rest),
         )
 
+    def enrichment(self, point):
+        """The flow next to the upper corners, where u jumps, and nothing beyond `REACH`."""
+        x, y = point
+        u_left, v_left, p_left = _below_a_sliding_lid(x, 1 - y)
+        u_right, v_right, p_right = _below_a_sliding_lid(1 - x, 1 - y)
+        pressure = (p_left - p_right) / self.reynolds
+        return jnp.stack([u_left + u_right, v_left - v_right, pressure])
+
     def observables(self, values):
         u, v = values["u"], values["v"]
         return {"u": u, "v": v, "speed": (u**2 + v**2) ** 0.5}
 
     def reference(self):
         return lid_driven_cavity(self.reynolds)
+
+
+def _below_a_sliding_lid(x, y):
+    """u, v upwards and Re p in the corner of a wall at rest, x = 0, and a lid, y = 0 downwards.
+
+    Where viscosity dominates the lid, which slides away at velocity 1, drives the flow of the
+    stream function s = b y + angle (c x + d y), angle = atan(y / x) (Taylor 1962, "On scraping
+    viscous fluid from a plane surface"). It fades out like exp(-(r / REACH)^4), without sources.
+    """
+    c = 1 / (1 - jnp.pi**2 / 4)
+    b, d = 1 - c, c * jnp.pi / 2
+    square = x**2 + y**2 + 1e-12  # no point is as near to the corner as that
+    angle = 2 * jnp.arctan(y / (jnp.sqrt(square) + x))
+    line = c * x + d * y
+    stream = b * y + angle * line
+    s_x, s_y = c * angle - line * y / square, b + d * angle + line * x / square
+    fading = jnp.exp(-((square / REACH**2) ** 2))
+    slope = -4 * square / REACH**4 * fading  # of the fading, divided by x or y
+    u, down = fading * s_y + slope * y * stream, -fading * s_x - slope * x * stream
+    return u, -down, 2 * fading * line / square
