@@ -287,6 +287,11 @@ def _erf(x, indices, **_):
     return _integrate(x, lax.erf(x.value), lambda _y, c: gaussian.get(c), indices)
 
 
+def _arctangent(x, indices, **_):
+    slope = _power(_shifted(_product(x, x, indices), 1.0), -1.0, indices)
+    return _integrate(x, lax.atan(x.value), lambda _y, c: slope.get(c), indices)
+
+
 def _hyperbolic(sign: float):
     def rule(x, indices, **_):
         plus = _exp(x, indices)
@@ -348,6 +353,7 @@ _RULES = {
     "log": _log,
     "log1p": lambda x, indices, **_: _log(_shifted(x, 1.0), indices),
     "expm1": lambda x, indices, **_: _shifted(_exp(x, indices), -1.0),
+    "atan": _arctangent,
     "erf": _erf,
     "erfc": lambda x, indices, **_: _shifted(_erf(x, indices).map(lax.neg), 1.0),
     "square": lambda x, indices, **_: _product(x, x, indices),

@@ -32,6 +32,7 @@ FUNCTIONS = {
     "powers": lambda p: p[0] ** 3 * p[1] ** -2 + 2.0 ** p[0] + (1 + p[0] ** 2) ** p[1],
     "hyperbolic": lambda p: jnp.sinh(p[0]) * jnp.cosh(p[1]),
     "logarithm": lambda p: jnp.log(3 + p[0] * p[1]) + jnp.log1p(p[0]) * jnp.expm1(p[1]),
+    "atan": lambda p: jnp.arctan(p[0] * p[1]),
     "erf": lambda p: jax.scipy.special.erf(p[0] * p[1]) * jax.scipy.special.erfc(p[0]),
     "branches": lambda p: (
         jnp.where(p[0] > 0, p[0] ** 4, p[1]) + jnp.abs(-p[1]) * jnp.maximum(p[0], p[1])

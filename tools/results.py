@@ -35,6 +35,7 @@ from ablations import VARIANTS
 from measure import ROOT, commit, hardware
 from pinnkit import problems, results
 from pinnkit.recipes import Recipe
+from pinnkit.solve import PRESETS
 
 UNFINISHED = ROOT / ".results"
 ONE, THREE = (0,), (0, 1, 2)
@@ -89,7 +90,8 @@ class Task:
         """The time to be filled; None where the recipe's number of steps decides."""
         if self.variant:
             return VARIANTS[self.variant].seconds
-        return CASES[self.case][1] if self.optimizer in FIRST_ORDER else None
+        filled = self.preset == "laptop" and self.optimizer in FIRST_ORDER
+        return CASES[self.case][1] if filled else None
 
 
 def _problem(case: str) -> problems.Problem:
@@ -102,13 +104,15 @@ def _numbers(physics: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in pairs}
 
 
-def catalogue() -> dict[str, Task]:
-    """Every row there can be, by name: the table's first, then the ablations'."""
+def catalogue(preset: str = "laptop") -> dict[str, Task]:
+    """Every row there can be, by name: the table's first, then at "laptop" the ablations'."""
     tasks = []
     for case, (seeds, _) in CASES.items():
-        own = next(iter(pinnkit.recipe(_problem(case), "laptop").optimizers))
+        own = next(iter(pinnkit.recipe(_problem(case), preset).optimizers))
         for optimizer in dict.fromkeys((own, *FIRST_ORDER)):
-            tasks += [Task(case, optimizer, seed) for seed in seeds]
+            tasks += [Task(case, optimizer, seed, preset=preset) for seed in seeds]
+    if preset != "laptop":
+        return {task.name: task for task in tasks}
     for name, variant in VARIANTS.items():
         tasks += [Task(c, variant.optimizer, s, name) for c in variant.cases for s in THREE]
     return {task.name: task for task in tasks}
@@ -190,6 +194,7 @@ class Sweep:
     """Several rows, each in a process with cores of its own; a failed one does not stop others."""
 
     names: list[str]
+    preset: str
     folder: Path
     jobs: int
     cores: list[int]
@@ -233,7 +238,7 @@ class Sweep:
 
     def _start(self, name: str, cores: list[int]) -> subprocess.Popen:
         command = [sys.executable, __file__, "--task", name, "--out", str(self.folder)]
-        command += ["--cores", *map(str, cores)]
+        command += ["--preset", self.preset, "--cores", *map(str, cores)]
         # a session of its own: Ctrl-C reaches the children only through `stop`
         return subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -265,8 +270,8 @@ def matching(patterns: list[str], known: dict[str, Task]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def overview(known: dict[str, Task]) -> str:
-    stored = {row.name: row for row in results.rows()}
+def overview(known: dict[str, Task], folder: Path) -> str:
+    stored = {row.name: row for row in results.rows(folder)}
     lines = [
         f"{name:58} {stored[name].error:.2e}  {stored[name].seconds:5.0f} s  {stored[name].date}"
         if name in stored
@@ -309,30 +314,37 @@ def main() -> None:
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="names, or patterns with *")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, on separate cores")
-    parser.add_argument("--out", type=Path, default=results.FOLDER, help="another folder")
+    parser.add_argument("--preset", default="laptop", choices=PRESETS)
+    parser.add_argument("--out", type=Path, help="another folder; for the preset test runs/results")
     parser.add_argument("--replace", action="store_true", help="train what is stored again")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--cores", type=int, nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    known = catalogue()
+    known = catalogue(arguments.preset)
+    if arguments.out is None:
+        own = results.FOLDER, ROOT / "runs" / "results"
+        arguments.out = own[arguments.preset == "test"]
     if arguments.task:
         _child(known[arguments.task], arguments.out, arguments.cores)
         return
     if not arguments.rows:
-        print(overview(known))
+        print(overview(known, arguments.out))
         return
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if not 1 <= arguments.jobs <= max(1, len(cores)):
         raise SystemExit(f"--jobs must be 1 to {max(1, len(cores))}, the cores there are")
     names = matching(arguments.rows, known)
     kept = [name for name in names if _is_kept(name, arguments.out, arguments.replace)]
-    sweep = Sweep([n for n in names if n not in kept], arguments.out, arguments.jobs, cores)
+    missing = [name for name in names if name not in kept]
+    sweep = Sweep(missing, arguments.preset, arguments.out, arguments.jobs, cores)
     try:
         sweep.run()
     except KeyboardInterrupt:
         raise SystemExit("\nstopped; the same command goes on from the checkpoints") from None
     if arguments.out != results.FOLDER:
-        print("\n".join(compare(n, arguments.out) for n in names if n not in sweep.failed))
+        for name in missing:
+            if name not in sweep.failed:
+                print(compare(name, arguments.out))
     if sweep.failed:
         raise SystemExit(f"{len(sweep.failed)} failed; the same command tries them again")
 
