@@ -12,6 +12,7 @@ from pinnkit.alignment import (
     orthogonal_score,
 )
 from pinnkit.balancing import AdaptiveWeights, GradientNormWeights, TangentKernelWeights
+from pinnkit.continuation import fit_continuation
 from pinnkit.derivatives import Field, along, laplacian, partials
 from pinnkit.fit import fit
 from pinnkit.networks import network
@@ -52,6 +53,7 @@ __all__ = [
     "conflict_free",
     "evaluation_params",
     "fit",
+    "fit_continuation",
     "fit_windows",
     "gauss_newton",
     "hessian",

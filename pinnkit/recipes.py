@@ -15,6 +15,42 @@ from pinnkit.weighting import CausalWeights
 
 if TYPE_CHECKING:
     from pinnkit.balancing import AdaptiveWeights
+    from pinnkit.problems import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curriculum:
+    """Easier values of one parameter of a problem, to be trained before its own.
+
+    Args:
+        parameter: its name, such as "reynolds".
+        values: two or more in the order of difficulty; those from the problem's own value on are
+            left out.
+        steps: of each.
+
+    Raises:
+        ValueError: the values do not rise or fall, or steps is no positive number.
+    """
+
+    parameter: str
+    values: tuple[float, ...]
+    steps: int
+
+    def __post_init__(self):
+        order = sorted(set(self.values))
+        if len(order) < 2 or list(self.values) not in (order, order[::-1]):
+            raise ValueError(
+                f"a curriculum needs two or more values that rise or fall, got {self.values}"
+            )
+        if not self.steps >= 1:
+            raise ValueError(f"expected 1 or more steps for each value, got {self.steps!r}")
+
+    def before(self, problem: Problem) -> list[Problem]:
+        """The problems on the way to this one, which is not among them."""
+        own = getattr(problem, self.parameter)
+        rises = self.values[-1] > self.values[0]
+        easier = [v for v in self.values if (v < own if rises else v > own)]
+        return [replace(problem, **{self.parameter: value}) for value in easier]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +68,12 @@ class Recipe:
         resample_every: steps that share the same points.
         windows: time windows, their number or their edges, as for `pinnkit.fit_windows`; None
             for the whole time at once.
+        curriculum: easier problems to begin with, as for `pinnkit.fit_continuation`.
         alternatives: recipes for optimizers that want something else, such as another network in
             another precision: first-order ones beside second-order ones.
 
     Raises:
-        ValueError: two of the recipes name the same optimizer.
+        ValueError: two of the recipes name the same optimizer; windows and a curriculum at once.
     """
 
     steps: int | tuple[int, ...]
@@ -49,6 +86,7 @@ class Recipe:
     causal: CausalWeights | None = None
     resample_every: int = 1
     windows: int | tuple[float, ...] | None = None
+    curriculum: Curriculum | None = None
     alternatives: tuple[Recipe, ...] = ()
 
     def __post_init__(self):
@@ -59,6 +97,8 @@ class Recipe:
                 f"an optimizer belongs to one recipe, got several for {', '.join(repeated)}: "
                 "give it another name in the alternatives"
             )
+        if self.windows is not None and self.curriculum is not None:
+            raise ValueError("a recipe has windows or a curriculum, got both")
 
     @property
     def by_optimizer(self) -> dict[str, Recipe]:
@@ -99,13 +139,14 @@ def second_order(
     resample_every: int,
     weights: Mapping[str, float] | None = None,
     windows: int | tuple[float, ...] | None = None,
+    curriculum: Curriculum | None = None,
 ) -> Recipe:
     """Self-scaled Broyden for a small network in double precision.
 
     Args:
         steps: of each window, or one number for each.
         network: options of `pinnkit.network`; 3 layers of 16 units where they do not say.
-        points, resample_every, weights, windows: as in `Recipe`.
+        points, resample_every, weights, windows, curriculum: as in `Recipe`.
     """
     return Recipe(
         steps=steps,
@@ -115,6 +156,7 @@ def second_order(
         weights=weights or {},
         resample_every=resample_every,
         windows=windows,
+        curriculum=curriculum,
     )
 
 

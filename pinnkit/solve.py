@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import optax
 
+from pinnkit.continuation import fit_continuation
 from pinnkit.fit import fit
 from pinnkit.networks import network as build_network
 from pinnkit.problems import Problem
@@ -78,7 +79,8 @@ def solve(
             names it, or any optax transformation, trained by the recipe itself; by default the
             first name.
         steps: instead of the recipe's; if it has windows, those of each, or a number for each
-            window. Learning-rate schedules are stretched to the largest.
+            window; if it has a curriculum, those of the problem itself. Learning-rate schedules are
+            stretched to the largest.
         seed: of the initial weights and of the collocation points.
         fit_options: handed to `pinnkit.fit`, such as checkpoint, monitor_every or time_limit.
 
@@ -97,6 +99,16 @@ def solve(
         "causal": chosen.causal,
         "resample_every": chosen.resample_every,
     }
+    settings |= {"seed": seed} | fit_options
+    if chosen.curriculum is not None:
+        easier = chosen.curriculum.before(problem)
+        return fit_continuation(
+            [*easier, problem],
+            lambda problem: build_network(problem, seed=seed, **chosen.network),
+            optimizer,
+            steps=[chosen.curriculum.steps] * len(easier) + [steps],
+            **settings,
+        )
     train = fit
     if chosen.windows is not None:
         train, settings["windows"] = fit_windows, chosen.windows
@@ -105,8 +117,7 @@ def solve(
         build_network(problem, seed=seed, **chosen.network),
         optimizer,
         steps=steps,
-        seed=seed,
-        **(settings | fit_options),
+        **settings,
     )
 
 

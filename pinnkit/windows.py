@@ -21,7 +21,7 @@ import optax
 from flax import nnx
 
 from pinnkit.fit import fit
-from pinnkit.history import History
+from pinnkit.history import joined
 from pinnkit.problems import Condition, Problem
 from pinnkit.references import Reference
 from pinnkit.run import Run
@@ -204,16 +204,8 @@ def _steps(steps: int | Sequence[int], windows: int) -> list[int]:
 
 
 def _joined(problem: Problem, edges: list[float], parts: list[Run], seed: int) -> Run:
-    history, steps, seconds = History(), 0, 0.0
-    # a window too short for the reference's times has no column of errors
-    unknown = dict.fromkeys((name for part in parts for name in part.history), math.nan)
-    for k, part in enumerate(parts):
-        columns = part.history.to_dict()
-        for row in zip(*columns.values(), strict=True):
-            named = unknown | dict(zip(columns, row, strict=True))
-            named |= {"step": named["step"] + steps, "seconds": named["seconds"] + seconds}
-            history.append(named | {"window": k})
-        steps, seconds = steps + part.steps, seconds + part.seconds
+    steps, seconds = [run.steps for run in parts], [run.seconds for run in parts]
+    history = joined([run.history for run in parts], steps, seconds, "window")
     last, n = parts[-1], len(edges) - 1
     return Run(
         problem,
@@ -221,8 +213,8 @@ def _joined(problem: Problem, edges: list[float], parts: list[Run], seed: int) -
         history,
         status=f"window {len(parts)} of {n}: {last.status}",
         failed=last.failed,
-        steps=steps,
-        seconds=seconds,
+        steps=sum(steps),
+        seconds=sum(seconds),
         compile_seconds=sum(part.compile_seconds for part in parts),
         seed=seed,
         device=last.device,
