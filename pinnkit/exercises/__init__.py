@@ -2,6 +2,18 @@
 
 from pinnkit.exercises._exercise import Exercise
 from pinnkit.exercises.alignment_score import mean_cosine, score_from_pairs
+from pinnkit.exercises.benchmarks import (
+    error_without_seam,
+    momentum_drift,
+    ratio_at_equal_time,
+    resolved_up_to,
+)
+from pinnkit.exercises.chaos import (
+    causal_weights,
+    equal_growth_edges,
+    fastest_wave,
+    growth_of_difference,
+)
 from pinnkit.exercises.closeness import condition_left, efficiency_of
 from pinnkit.exercises.curvature import product_with_gauss_newton, product_with_hessian
 from pinnkit.exercises.first_pinn import advection_diffusion, hard_initial_condition
@@ -22,26 +34,34 @@ from pinnkit.exercises.two_losses import newton_step, stable_rate
 __all__ = [
     "Exercise",
     "advection_diffusion",
+    "causal_weights",
     "clearly_better",
     "condition_left",
     "damped_step",
     "damped_step_in_residuals",
     "efficiency_of",
+    "equal_growth_edges",
     "error_from_two_solutions",
+    "error_without_seam",
+    "fastest_wave",
     "gradient_norm_weights",
+    "growth_of_difference",
     "half_life",
     "hard_initial_condition",
     "honest_claim",
     "inter_step",
     "kernel_block",
     "mean_cosine",
+    "momentum_drift",
     "newton_step",
     "observed_order",
     "part_of_step",
     "product_with_gauss_newton",
     "product_with_hessian",
     "project",
+    "ratio_at_equal_time",
     "relative_l2",
+    "resolved_up_to",
     "rotated_adam",
     "score_from_pairs",
     "score_of_two",
