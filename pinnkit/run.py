@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from pinnkit.compilation import compile_once
 from pinnkit.description import check_same, describe, plain, restore_network, restore_problem
 from pinnkit.history import History
 from pinnkit.precision import dtype_of, precision
@@ -99,14 +100,17 @@ class Run:
     def _evaluate(self, points: np.ndarray) -> np.ndarray:
         graph, state = nnx.split(self.network)
         dtype = dtype_of(state)
+
+        def evaluate(state, points):
+            return jax.vmap(lambda q: jnp.ravel(nnx.merge(graph, state)(q)))(points)
+
+        batches, programs = [], {}
         with precision(dtype):
-            evaluate = jax.jit(
-                lambda s, p: jax.vmap(lambda q: jnp.ravel(nnx.merge(graph, s)(q)))(p)
-            )
-            batches = [
-                np.asarray(evaluate(state, jnp.asarray(points[i : i + EVALUATION_BATCH], dtype)))
-                for i in range(0, len(points), EVALUATION_BATCH)
-            ]
+            for i in range(0, len(points), EVALUATION_BATCH):
+                batch = jnp.asarray(points[i : i + EVALUATION_BATCH], dtype)
+                if len(batch) not in programs:
+                    programs[len(batch)], _ = compile_once(evaluate, state, batch)
+                batches.append(np.asarray(programs[len(batch)](state, batch)))
         return np.concatenate(batches).astype(np.float64)
 
     def relative_error(self) -> RelativeError:
