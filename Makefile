@@ -1,7 +1,7 @@
 # The course's commands; `make help` lists them. `.venv` belongs to make: it is rebuilt when broken.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks run handout bench lint environment clean
+.PHONY: help lab test notebooks run results handout bench lint environment clean
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -28,6 +28,7 @@ help: ## list the commands
 	@echo 'make test       run all tests and all notebooks  (PYTEST_ARGS="-k alignment")'
 	@echo 'make notebooks  execute the notebooks afresh at the laptop preset  (ARGS="00 01")'
 	@echo 'make run        execute one with parameters, without a browser  (NOTEBOOK=11 PRESET=test SEED=1)'
+	@echo 'make results    train rows of the tables again  (ROW="Burgers-laptop-soap-0" ARGS="--out runs")'
 	@echo 'make handout    the course for a class: without solutions, and for nbgrader'
 	@echo 'make bench      compare with other libraries, 45 minutes  (ARGS="--repeats 3 --cap 300")'
 	@echo 'make lint       check the style of the code'
@@ -52,6 +53,10 @@ notebooks:
 run:
 	$(call environment,lab)
 	$(RUN) tools/run.py $(NOTEBOOK) $(PRESET:%=--preset %) $(SEED:%=--seed %) $(PROBLEM:%=--problem %) $(ARGS)
+
+results:
+	$(call environment,lab)
+	$(RUN) tools/results.py $(ROW) $(ARGS)
 
 handout:
 	$(call environment,lab test)
