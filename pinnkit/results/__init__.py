@@ -74,6 +74,11 @@ class Row:
         return self.errors.get("speed", max(self.errors.values()))
 
     @property
+    def resolved(self) -> bool:
+        """Whether the error is at least three times the reference's own; if not, it is a bound."""
+        return self.error >= 3 * self.reference_error
+
+    @property
     def case(self) -> str:
         """The problem with the parameters that are not its defaults, as in Python."""
         return case(self.problem, self.physics)
