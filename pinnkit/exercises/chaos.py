@@ -145,7 +145,7 @@ def _check_rate(rate) -> str:
 causal_weights = Exercise(
     "causal weights",
     (
-        "The first chunk waits for nobody: its weight is exp(0) = 1. What must the second wait for?",
+        "The first chunk waits for nobody: its weight is 1. What must the second one wait for?",
         "np.cumsum(losses) includes each chunk's own loss: subtract it.",
         "np.exp(-tolerance * (np.cumsum(losses) - losses))",
     ),
@@ -157,11 +157,11 @@ fastest_wave = Exercise(
     "the wave that grows fastest",
     (
         "Put u = e^(s t) cos(kx) into u_t + b u_xx + c u_xxxx = 0: the rate is s = b k^2 - c k^4.",
-        "It is negative from k^2 = b / c on: it is enough to try the whole k up to sqrt(b / c) + 1.",
+        "It is negative beyond sqrt(b / c): it is enough to try the whole k up to one more.",
         "k = np.arange(1, int(np.sqrt(b / c)) + 2); i = np.argmax(b * k**2 - c * k**4).",
     ),
     _check_wave,
-    "Eleven waves in the period: about as many as the humps that grow in the field by t = 0.5.",
+    "Eleven in the period: near the number of crests that the solution has at t = 0.5.",
 )
 
 equal_growth_edges = Exercise(

@@ -1,6 +1,7 @@
 """In every notebook: stubs fail their check, folded solutions pass it, there are hints enough."""
 
 import ast
+import contextlib
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,9 @@ def definitions(notebook, task):
             kept = (ast.FunctionDef, ast.Assign) if i == task.cell else ast.FunctionDef
             for node in ast.parse(cell.source).body:
                 if isinstance(node, kept) and not getattr(node, "decorator_list", ()):
-                    exec(ast.unparse(node), scope)
+                    # a default that is a result of the notebook: no solution needs that function
+                    with contextlib.suppress(NameError):
+                        exec(ast.unparse(node), scope)
     return scope
 
 
