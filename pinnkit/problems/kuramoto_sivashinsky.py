@@ -53,7 +53,7 @@ class KuramotoSivashinsky(Problem):
     presets = recipes.presets(
         {"initial": 100.0},
         CausalWeights(),
-        # errors that are made before t = 0.15 grow about 10^5-fold; windows are half as long where
+        # errors that are made before t = 0.15 grow some 10^4-fold; windows are half as long where
         # the first fronts form and where most waves meet; the last 14, whose errors grow least, get
         # fewer steps
         laptop=recipes.second_order(
