@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import optax
 from flax import nnx
 
 from pinnkit.fit import fit
-from pinnkit.history import joined
 from pinnkit.problems import Problem
-from pinnkit.run import Run
+from pinnkit.run import Run, joined
 
 
 def fit_continuation(
@@ -75,22 +73,15 @@ def fit_continuation(
             if "completed" not in parts[-1].status:
                 break
     except BaseException as error:
-        if hasattr(error, "run"):
-            error.run = _together([*parts, error.run], len(problems))
-        elif parts:
-            error.run = _together(parts, len(problems))
+        reached = [error.run] if hasattr(error, "run") else []
+        if parts or reached:
+            error.run = _together(parts + reached, len(problems))
         raise
     return _together(parts, len(problems))
 
 
 def _together(parts: list[Run], stages: int) -> Run:
     status = parts[-1].status
-    return replace(
-        parts[-1],
-        history=joined([run.history for run in parts], [run.steps for run in parts],
-                       [run.seconds for run in parts], "stage"),
-        status=status if stages == 1 else f"stage {len(parts)} of {stages}: {status}",
-        steps=sum(run.steps for run in parts),
-        seconds=sum(run.seconds for run in parts),
-        compile_seconds=sum(run.compile_seconds for run in parts),
-    )  # fmt: skip
+    if stages > 1:
+        status = f"stage {len(parts)} of {stages}: {status}"
+    return joined(parts, "stage", status=status)

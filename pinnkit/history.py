@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from numbers import Real
 
 import numpy as np
@@ -80,25 +79,3 @@ class History(Mapping):
 
     def to_dict(self) -> dict[str, list[float]]:
         return {name: list(values) for name, values in self._columns.items()}
-
-
-def joined(
-    histories: Sequence[History], steps: Sequence[int], seconds: Sequence[float], column: str
-) -> History:
-    """The rows of several trainings as one, with steps and seconds counted through.
-
-    Args:
-        histories: in the order of training; what one of them did not measure becomes nan.
-        steps, seconds: of each training.
-        column: name of a new column, the number of the training.
-    """
-    whole, done, spent = History(), 0, 0.0
-    unknown = dict.fromkeys((name for history in histories for name in history), math.nan)
-    for k, history in enumerate(histories):
-        columns = history.to_dict()
-        for row in zip(*columns.values(), strict=True):
-            named = unknown | dict(zip(columns, row, strict=True))
-            named |= {"step": named["step"] + done, "seconds": named["seconds"] + spent}
-            whole.append(named | {column: k})
-        done, spent = done + steps[k], spent + seconds[k]
-    return whole

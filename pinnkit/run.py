@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -222,6 +223,33 @@ def load(
         state = list(map(from_numpy, arrays, leaves))
     network = nnx.merge(graph, jax.tree.unflatten(structure, state))
     return Run(problem, network, history, **run)
+
+
+def joined(parts: Sequence[Run], column: str, **changes) -> Run:
+    """Several runs, one after the other, as one: rows, steps and seconds are counted through.
+
+    Args:
+        parts: in the order of training; what one of them did not measure becomes nan.
+        column: name of a new column of the history, the number of the run.
+        changes: what is not that of the last run.
+    """
+    history, steps, seconds = History(), 0, 0.0
+    unknown = dict.fromkeys((name for part in parts for name in part.history), math.nan)
+    for k, part in enumerate(parts):
+        columns = part.history.to_dict()
+        for row in zip(*columns.values(), strict=True):
+            named = unknown | dict(zip(columns, row, strict=True))
+            named |= {"step": named["step"] + steps, "seconds": named["seconds"] + seconds}
+            history.append(named | {column: k})
+        steps, seconds = steps + part.steps, seconds + part.seconds
+    return replace(
+        parts[-1],
+        history=history,
+        steps=steps,
+        seconds=seconds,
+        compile_seconds=sum(part.compile_seconds for part in parts),
+        **changes,
+    )
 
 
 def relative_error(run: Run) -> RelativeError:

@@ -21,10 +21,9 @@ import optax
 from flax import nnx
 
 from pinnkit.fit import fit
-from pinnkit.history import joined
 from pinnkit.problems import Condition, Problem
 from pinnkit.references import Reference
-from pinnkit.run import Run
+from pinnkit.run import Run, joined
 from pinnkit.windowed_network import InWindow, Windowed
 
 
@@ -204,18 +203,12 @@ def _steps(steps: int | Sequence[int], windows: int) -> list[int]:
 
 
 def _joined(problem: Problem, edges: list[float], parts: list[Run], seed: int) -> Run:
-    steps, seconds = [run.steps for run in parts], [run.seconds for run in parts]
-    history = joined([run.history for run in parts], steps, seconds, "window")
-    last, n = parts[-1], len(edges) - 1
-    return Run(
-        problem,
-        Windowed([part.network.network for part in parts], problem, edges),
-        history,
-        status=f"window {len(parts)} of {n}: {last.status}",
-        failed=last.failed,
-        steps=sum(steps),
-        seconds=sum(seconds),
-        compile_seconds=sum(part.compile_seconds for part in parts),
+    n = len(edges) - 1
+    return joined(
+        parts,
+        "window",
+        problem=problem,
+        network=Windowed([part.network.network for part in parts], problem, edges),
+        status=f"window {len(parts)} of {n}: {parts[-1].status}",
         seed=seed,
-        device=last.device,
     )

@@ -95,13 +95,15 @@ class Task:
 
 
 def _problem(case: str) -> problems.Problem:
-    name, _, physics = case.rstrip(")").partition("(")
-    return getattr(problems, name)(**_numbers(physics))
+    name, physics = _parsed(case)
+    return getattr(problems, name)(**physics)
 
 
-def _numbers(physics: str) -> dict[str, float]:
+def _parsed(case: str) -> tuple[str, dict[str, float]]:
+    """The inverse of `pinnkit.results.case`."""
+    problem, _, physics = case.rstrip(")").partition("(")
     pairs = (pair.partition("=") for pair in physics.split(", ") if pair)
-    return {name: float(value) for name, _, value in pairs}
+    return problem, {name: float(value) for name, _, value in pairs}
 
 
 def catalogue(preset: str = "laptop") -> dict[str, Task]:
@@ -121,28 +123,29 @@ def catalogue(preset: str = "laptop") -> dict[str, Task]:
 def train(task: Task, folder: Path, steps: int | None = None) -> results.Row:
     """One run, from its checkpoint if there is one; its files are written to the folder."""
     unfinished = UNFINISHED / task.name
-    recipe, options = task.recipe, {"optimizer": task.optimizer, "seed": task.seed}
+    recipe = task.recipe
     if steps is None and task.seconds is not None:
         steps = _steps_within(task, recipe, unfinished)
     total = sum(recipe.steps) if isinstance(recipe.steps, tuple) else steps or recipe.steps
     run = pinnkit.solve(
         task.problem,
         recipe,
+        optimizer=task.optimizer,
+        seed=task.seed,
         steps=steps,
         monitor_every=max(100, total // 50),
         checkpoint=unfinished / "checkpoint",
         checkpoint_every=max(1000, total // 10),
         progress=False,
-        **options,
     )
     if "completed" not in run.status:
         raise SystemExit(f"{task.name}: {run.status}")
     errors = run.relative_error()
-    name, _, physics = task.case.rstrip(")").partition("(")
+    problem, physics = _parsed(task.case)
     row = results.Row(
         name=task.name,
-        problem=name,
-        physics=_numbers(physics),
+        problem=problem,
+        physics=physics,
         preset=task.preset,
         optimizer=task.optimizer,
         variant=task.variant,
