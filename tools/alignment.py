@@ -21,11 +21,12 @@ import optax
 from scipy.stats import spearmanr
 
 import pinnkit
-from measure import RESULTS, spread
+from measure import RESULTS
 from pinnkit import plotting, problems
 from pinnkit.alignment import orthogonal_score
 from pinnkit.optimizers.stale_second_moment import with_stale_second_moment
 from pinnkit.recipes import warm_up_then_cosine
+from pinnkit.results import spread
 from pinnkit.terms import term_names
 
 SEEDS = (0, 1, 2)

@@ -190,8 +190,7 @@ def main() -> None:
         print(f"{name}: {'no slope' if value is None else value}")
     if options.quick:
         return
-    import pinnkit
-    from measure import commit, hardware
+    from measure import commit, hardware, versions
 
     result = {
         "problem": "Burgers, viscosity 0.01/pi, MLP of depth 3",
@@ -199,7 +198,7 @@ def main() -> None:
         "cap_seconds": options.cap,
         "steps": STEPS,
         "hardware": hardware(),
-        "versions": {p: pinnkit.about()[p] for p in ("python", "pinnkit", "jax", "flax", "optax")},
+        "versions": versions(),
         "commit": commit(),
         "slopes": found,
         "rows": rows,

@@ -192,14 +192,14 @@ def main() -> None:
     print(table(rows))
     if options.problems or options.no_compile or options.optimizer != OPTIMIZERS[0]:
         return
-    from measure import commit, hardware
+    from measure import commit, hardware, versions
 
     result = {
         "preset": "gpu",
         "command": " ".join(["python tools/gpu.py", *sys.argv[1:]]),
         "measured_on": "the CPU: traced, lowered for CUDA, compiled for the CPU, never executed",
         "hardware": hardware(),
-        "versions": {p: pinnkit.about()[p] for p in ("python", "pinnkit", "jax", "flax", "optax")},
+        "versions": versions(),
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
         "rows": rows,

@@ -184,7 +184,7 @@ def race() -> None:
         "command": "python tools/measure.py race",
         "soap_over_adam_step_time": round(ratio, 3),
         "hardware": hardware(),
-        "versions": {p: pinnkit.about()[p] for p in ("python", "pinnkit", "jax", "flax", "optax")},
+        "versions": versions(),
         "commit": commit(),
         "rows": rows,
     }
@@ -201,9 +201,9 @@ def hardware() -> str:
     return f"{name}, {pinnkit.about()['cores']} cores"
 
 
-def spread(values: list[float], form: str = ".1e") -> str:
-    """Median and range as text."""
-    return f"{np.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+def versions() -> dict[str, str]:
+    """Of Python and the libraries that figures depend on."""
+    return {p: pinnkit.about()[p] for p in ("python", "pinnkit", "jax", "flax", "optax")}
 
 
 def commit() -> str:

@@ -12,8 +12,9 @@ import json
 from statistics import median
 
 import pinnkit
-from measure import RESULTS, commit, hardware, spread
+from measure import RESULTS, commit, hardware
 from pinnkit.problems import KortewegDeVries
+from pinnkit.results import spread
 from pinnkit.storage import replacing
 from pinnkit.windowed_network import InWindow
 

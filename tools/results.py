@@ -32,7 +32,7 @@ from flax import nnx
 
 import pinnkit
 from ablations import VARIANTS
-from measure import ROOT, commit, hardware
+from measure import ROOT, commit, hardware, versions
 from pinnkit import problems, results
 from pinnkit.recipes import Recipe
 from pinnkit.solve import PRESETS
@@ -160,7 +160,7 @@ def train(task: Task, folder: Path, steps: int | None = None) -> results.Row:
         status=run.status,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         hardware=hardware(),
-        versions={p: pinnkit.about()[p] for p in ("python", "pinnkit", "jax", "flax", "optax")},
+        versions=versions(),
         commit=commit(),
         date=time.strftime("%Y-%m-%d"),
     )

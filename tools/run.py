@@ -154,11 +154,9 @@ def _known(name: str, value: str) -> str:
     if name == "preset":
         from pinnkit.solve import PRESETS as known
     else:
-        from pinnkit import problems
+        from pinnkit.problems import BENCHMARKS
 
-        base = problems.Problem
-        classes = {n: c for n, c in vars(problems).items() if isinstance(c, type)}
-        known = [n for n, c in classes.items() if issubclass(c, base) and c is not base]
+        known = sorted(BENCHMARKS)
     if value not in known:
         raise ValueError(f"takes no {name} {value!r}: expected one of: {', '.join(known)}")
     return value
