@@ -355,8 +355,9 @@ def main() -> None:
 def _child(task: Task, folder: Path, cores: list[int]) -> None:
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    stored = folder / f"{task.name}.json"
-    train(task, folder, results.read(task.name, folder).steps if stored.exists() else None)
+    # a row that fills a time is repeated with the steps that were measured for it
+    again = task.seconds is not None and (folder / f"{task.name}.json").exists()
+    train(task, folder, results.read(task.name, folder).steps if again else None)
 
 
 if __name__ == "__main__":
