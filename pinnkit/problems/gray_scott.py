@@ -11,6 +11,7 @@ from pinnkit.derivatives import partials
 from pinnkit.problems._base import Problem
 from pinnkit.problems._checks import positive
 from pinnkit.problems._condition import starts_from
+from pinnkit.sampling import QuadratureSampler
 from pinnkit.weighting import CausalWeights
 
 
@@ -50,7 +51,19 @@ class GrayScott(Problem):
     domain = {"t": (0.0, 2.0), "x": (-1.0, 1.0), "y": (-1.0, 1.0)}
     periodic = ("x", "y")
     hard_terms = ("initial",)
-    presets = recipes.presets({"initial": 100.0}, CausalWeights())
+    presets = recipes.presets(
+        {"initial": 100.0},
+        CausalWeights(),
+        # short windows first: the autocatalyst dies within 1 / kill where it is not fed
+        laptop=recipes.second_order(
+            steps=1200,
+            points=QuadratureSampler(nodes={"t": 5, "x": 36, "y": 36}),
+            network={"width": 32, "activation": "sin", "harmonics": 6, "harmonic_decay": 1.0},
+            resample_every=1200,
+            weights={"initial": 1e4},
+            windows=(0, 0.01, 0.03, 0.07, 0.15, 0.27, 0.43, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0),
+        ),
+    )
 
     def __post_init__(self):
         for name in ("diffusion_u", "diffusion_v", "feed", "kill", "reaction"):

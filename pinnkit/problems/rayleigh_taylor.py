@@ -19,6 +19,7 @@ from pinnkit.references.rayleigh_taylor import (
     fourier_chebyshev,
     rayleigh_taylor,
 )
+from pinnkit.sampling import QuadratureSampler
 from pinnkit.weighting import CausalWeights
 
 COMPARED = ("u", "v", "T")
@@ -61,7 +62,19 @@ class RayleighTaylor(Problem):
     domain = {"t": (0.0, END), "x": (0.0, 1.0), "y": (0.0, 2.0)}
     periodic = ("x",)
     hard_terms = ("walls",)
-    presets = recipes.presets({"initial": 100.0, "walls": 10.0}, CausalWeights())
+    presets = recipes.presets(
+        {"initial": 100.0, "walls": 10.0},
+        CausalWeights(),
+        # the plume is smooth: few nodes, in windows that it crosses by less than its width
+        laptop=recipes.second_order(
+            steps=2000,
+            points=QuadratureSampler(nodes={"t": 5, "x": 28, "y": 40}),
+            network={"width": 32, "activation": "sin", "harmonics": {"x": 6}},
+            resample_every=2000,
+            weights={"initial": 1e3, "walls": 1e3},
+            windows=10,
+        ),
+    )
 
     def __post_init__(self):
         check_physics(self.rayleigh, self.prandtl)
