@@ -17,8 +17,15 @@ from pinnkit.exercises.chaos import (
 from pinnkit.exercises.closeness import condition_left, efficiency_of
 from pinnkit.exercises.curvature import product_with_gauss_newton, product_with_hessian
 from pinnkit.exercises.first_pinn import advection_diffusion, hard_initial_condition
+from pinnkit.exercises.full_table import correlation_interval, median_ratio, rank_correlation
 from pinnkit.exercises.newton import inter_step, part_of_step
 from pinnkit.exercises.race import clearly_better, steps_within
+from pinnkit.exercises.reaction_diffusion import (
+    added_by_window,
+    fed_state,
+    saturated_oscillator,
+    tail_amplitude,
+)
 from pinnkit.exercises.second_order import damped_step, damped_step_in_residuals
 from pinnkit.exercises.shampoo import rotated_adam, shampoo_direction
 from pinnkit.exercises.start_here import relative_l2, score_of_two
@@ -33,10 +40,12 @@ from pinnkit.exercises.two_losses import newton_step, stable_rate
 
 __all__ = [
     "Exercise",
+    "added_by_window",
     "advection_diffusion",
     "causal_weights",
     "clearly_better",
     "condition_left",
+    "correlation_interval",
     "damped_step",
     "damped_step_in_residuals",
     "efficiency_of",
@@ -44,6 +53,7 @@ __all__ = [
     "error_from_two_solutions",
     "error_without_seam",
     "fastest_wave",
+    "fed_state",
     "gradient_norm_weights",
     "growth_of_difference",
     "half_life",
@@ -52,6 +62,7 @@ __all__ = [
     "inter_step",
     "kernel_block",
     "mean_cosine",
+    "median_ratio",
     "momentum_drift",
     "newton_step",
     "observed_order",
@@ -59,13 +70,16 @@ __all__ = [
     "product_with_gauss_newton",
     "product_with_hessian",
     "project",
+    "rank_correlation",
     "ratio_at_equal_time",
     "relative_l2",
     "resolved_up_to",
     "rotated_adam",
+    "saturated_oscillator",
     "score_from_pairs",
     "score_of_two",
     "shampoo_direction",
     "stable_rate",
     "steps_within",
+    "tail_amplitude",
 ]

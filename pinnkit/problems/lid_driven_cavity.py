@@ -47,12 +47,13 @@ class LidDrivenCavity(Problem):
     domain = {"x": (0.0, 1.0), "y": (0.0, 1.0)}
     presets = recipes.presets(
         {"lid": 10.0, "sides": 10.0, "bottom": 10.0},
-        # new points would spoil the fit, because some lie nearer to the corners than any before
+        # new points would spoil the fit, because some lie nearer to the corners than any before;
+        # with 48 x 48 that stay, the error rises again after 15,000 steps
         laptop=recipes.second_order(
-            steps=30_000,
-            points=QuadratureSampler(nodes={"x": 48, "y": 48}),
+            steps=20_000,
+            points=QuadratureSampler(nodes={"x": 72, "y": 72}),
             network={"width": 32, "enriched": True},
-            resample_every=30_000,
+            resample_every=20_000,
             weights={"lid": 10.0, "sides": 10.0, "bottom": 10.0},
             curriculum=recipes.Curriculum(
                 parameter="reynolds", values=(100.0, 400.0, 1000.0, 2000.0, 3200.0), steps=2500

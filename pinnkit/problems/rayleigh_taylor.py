@@ -67,10 +67,10 @@ class RayleighTaylor(Problem):
         CausalWeights(),
         # the plume is smooth: few nodes, in windows that it crosses by less than its width
         laptop=recipes.second_order(
-            steps=2000,
+            steps=1500,
             points=QuadratureSampler(nodes={"t": 5, "x": 28, "y": 40}),
             network={"width": 32, "activation": "sin", "harmonics": {"x": 6}},
-            resample_every=2000,
+            resample_every=1500,
             weights={"initial": 1e3, "walls": 1e3},
             windows=10,
         ),
