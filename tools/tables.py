@@ -17,6 +17,7 @@ from pinnkit.results import PUBLISHED, Row, spread
 from results import CASES, FIRST_ORDER
 
 ONE_DIMENSIONAL = ("Wave", "Burgers", "AllenCahn", "KortewegDeVries", "KuramotoSivashinsky")
+PLANAR = tuple(case for case in CASES if case not in ONE_DIMENSIONAL)
 
 
 def grouped(cases: Iterable[str] = CASES) -> dict[tuple[str, str], list[Row]]:
@@ -57,7 +58,7 @@ def table(cases: Iterable[str] = CASES) -> str:
     return "\n".join(lines)
 
 
-def headline(cases: Iterable[str] = ONE_DIMENSIONAL) -> str:
+def headline(cases: Iterable[str] = CASES) -> str:
     """The best optimizer of each problem."""
     lines = ["| Problem | Error | Published | Seconds | Seeds |", "|---" * 5 + "|"]
     best = {}
