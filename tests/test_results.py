@@ -76,6 +76,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 def test_the_document_shows_the_stored_tables():
     document = (DOCS / "second_order_on_a_laptop.md").read_text()
     assert tables.table(tables.ONE_DIMENSIONAL) in document
+    assert tables.table(tables.PLANAR) in document
     assert points.table() in document
     assert tables.headline() in (DOCS.parent / "README.md").read_text()
 
