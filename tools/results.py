@@ -13,6 +13,7 @@ are skipped, unless --replace. Each run has a process and cores of its own, and 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import fnmatch
 import json
@@ -249,13 +250,18 @@ class Sweep:
         )  # fmt: skip
 
     def stop(self) -> None:
-        """Let the children save a checkpoint and end."""
+        """Let the children save a checkpoint and end.
+
+        An interrupt that comes while JAX runs a callback is lost, so it is repeated.
+        """
         with self._lock:
             self._stopped = True
-            for process in self._running:
+            running = list(self._running)
+        for process in running:
+            while process.poll() is None:
                 process.send_signal(signal.SIGINT)
-        for process in list(self._running):
-            process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=30)
 
 
 def matching(patterns: list[str], known: dict[str, Task]) -> list[str]:
@@ -323,6 +329,8 @@ def main() -> None:
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--cores", type=int, nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first
+        signal.signal(number, signal.default_int_handler)
     known = catalogue(arguments.preset)
     if arguments.out is None:
         own = results.FOLDER, ROOT / "runs" / "results"

@@ -115,7 +115,8 @@ def evolve(
         )
         advance = jax.jit(exponax.repeat(step, each))
         states = [jnp.asarray(initial, jnp.float64)]
-        for _ in tqdm(times[1:], desc=label, delay=2, leave=False):
+        one = len(times) == 2
+        for _ in tqdm(times[1:], desc=label, delay=2, leave=False, disable=one):
             states.append(jax.block_until_ready(advance(states[-1])))
         return np.stack(states)
 
