@@ -19,6 +19,12 @@ from pinnkit.exercises.curvature import product_with_gauss_newton, product_with_
 from pinnkit.exercises.first_pinn import advection_diffusion, hard_initial_condition
 from pinnkit.exercises.newton import inter_step, part_of_step
 from pinnkit.exercises.race import clearly_better, steps_within
+from pinnkit.exercises.reaction_diffusion import (
+    added_by_window,
+    fed_state,
+    saturated_oscillator,
+    tail_amplitude,
+)
 from pinnkit.exercises.second_order import damped_step, damped_step_in_residuals
 from pinnkit.exercises.shampoo import rotated_adam, shampoo_direction
 from pinnkit.exercises.start_here import relative_l2, score_of_two
@@ -33,6 +39,7 @@ from pinnkit.exercises.two_losses import newton_step, stable_rate
 
 __all__ = [
     "Exercise",
+    "added_by_window",
     "advection_diffusion",
     "causal_weights",
     "clearly_better",
@@ -44,6 +51,7 @@ __all__ = [
     "error_from_two_solutions",
     "error_without_seam",
     "fastest_wave",
+    "fed_state",
     "gradient_norm_weights",
     "growth_of_difference",
     "half_life",
@@ -63,9 +71,11 @@ __all__ = [
     "relative_l2",
     "resolved_up_to",
     "rotated_adam",
+    "saturated_oscillator",
     "score_from_pairs",
     "score_of_two",
     "shampoo_direction",
     "stable_rate",
     "steps_within",
+    "tail_amplitude",
 ]
