@@ -15,6 +15,7 @@ import pinnkit
 import results as tool
 from pinnkit import results
 from pinnkit.recipes import Recipe, soap_and_adam
+from pinnkit.terms import Loss
 
 TINY = Recipe(
     steps=4,
@@ -134,3 +135,19 @@ def test_a_sweep_that_is_stopped_goes_on(tmp_path, number):
 def test_no_more_jobs_than_cores(tmp_path):
     process = sweep(tmp_path, "--jobs", "1000")
     assert "--jobs must be 1 to" in process.communicate(timeout=60)[0]
+
+
+@pytest.mark.parametrize("variant", ablations.VARIANTS)
+def test_every_ablation_trains_a_loss_that_its_network_has(variant):
+    problem = pinnkit.problems.AllenCahn()
+    recipe = ablations.VARIANTS[variant].recipe(problem)
+    weights = {} if isinstance(recipe.weights, pinnkit.AdaptiveWeights) else recipe.weights
+    Loss(problem, weights, recipe.causal, ("initial",) if recipe.network.get("hard") else ())
+
+
+def test_other_seeds_take_over_the_steps_that_fill_a_time(tiny, monkeypatch):
+    monkeypatch.setattr(tool.Task, "seconds", property(lambda task: 0.02))
+    assert tool._steps_of_others(TASK, tiny) is None
+    row = tool.train(TASK, tiny, 40)
+    assert row.steps == 40
+    assert tool._steps_of_others(replace(TASK, seed=2), tiny) == 40

@@ -110,7 +110,10 @@ QUESTIONS: dict[str, dict[str, Variant]] = {
         "tangent kernel": changed(weights=pinnkit.TangentKernelWeights()),
     },
     "causal weights": {"with": Variant(), "without": changed(causal=None)},
-    "initial condition": {"soft": Variant(), "hard": with_network(hard=True)},
+    "initial condition": {
+        "soft": Variant(),
+        "hard": changed(network=NETWORK | {"hard": True}, weights={}),
+    },
     "embedding": {
         "1 harmonic": Variant(),
         "4 harmonics": with_network(harmonics=4),
