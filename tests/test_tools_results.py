@@ -52,11 +52,15 @@ def test_every_stored_row_is_in_the_catalogue():
         )  # fmt: skip
 
 
-def test_a_row_is_written_with_its_network(tiny):
+def test_a_row_is_written_with_its_network(tiny, monkeypatch):
     row = tool.train(TASK, tiny)
     assert results.read(TASK.name, tiny) == row == results.rows(tiny, problem="Burgers")[0]
     assert row.run(tiny).relative_error() == row.errors
     assert row.steps == 4 and row.versions["jax"] and row.hardware and row.date
+    another = replace(TASK, seed=2)
+    assert tool._steps_of_others(another, tiny) is None
+    monkeypatch.setattr(tool.Task, "seconds", property(lambda task: 0.02))
+    assert tool._steps_of_others(another, tiny) == 4
     assert not (tiny / "unfinished" / TASK.name).exists()
 
 
@@ -143,11 +147,3 @@ def test_every_ablation_trains_a_loss_that_its_network_has(variant):
     recipe = ablations.VARIANTS[variant].recipe(problem)
     weights = {} if isinstance(recipe.weights, pinnkit.AdaptiveWeights) else recipe.weights
     Loss(problem, weights, recipe.causal, ("initial",) if recipe.network.get("hard") else ())
-
-
-def test_other_seeds_take_over_the_steps_that_fill_a_time(tiny, monkeypatch):
-    monkeypatch.setattr(tool.Task, "seconds", property(lambda task: 0.02))
-    assert tool._steps_of_others(TASK, tiny) is None
-    row = tool.train(TASK, tiny, 40)
-    assert row.steps == 40
-    assert tool._steps_of_others(replace(TASK, seed=2), tiny) == 40
