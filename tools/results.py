@@ -41,6 +41,7 @@ from pinnkit.solve import PRESETS
 UNFINISHED = ROOT / ".results"
 ONE, THREE = (0,), (0, 1, 2)
 FIRST_ORDER = ("soap", "adam")
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 CASES = {
     "Wave": (THREE, 100),
     "Burgers": (THREE, 210),
@@ -245,10 +246,12 @@ class Sweep:
     def _start(self, name: str, cores: list[int]) -> subprocess.Popen:
         command = [sys.executable, __file__, "--task", name, "--out", str(self.folder)]
         command += ["--preset", self.preset, "--cores", *map(str, cores)]
+        # LAPACK's threads are counted before the child knows its cores, and two on one wait in vain
+        threads = dict.fromkeys(THREADS, str(max(1, len(cores))))
         # a session of its own: Ctrl-C reaches the children only through `stop`
         return subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
+            start_new_session=True, env=os.environ | threads,
         )  # fmt: skip
 
     def stop(self) -> None:
