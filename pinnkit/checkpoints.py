@@ -22,6 +22,7 @@ from flax import nnx
 from pinnkit import sealed
 from pinnkit.description import check_same, describe, plain
 from pinnkit.history import History
+from pinnkit.hosts import is_first, whole
 from pinnkit.problems import Problem
 from pinnkit.storage import from_numpy, sync_folder, to_numpy
 from pinnkit.training_step import TrainingState
@@ -40,6 +41,8 @@ OTHER_FOLDER = "use another folder, or remove this one to start afresh"
 
 class Store:
     """The checkpoints of one run in one folder.
+
+    Where several processes train together, all of them read, and the first one writes.
 
     Args:
         folder: is created if need be.
@@ -60,9 +63,12 @@ class Store:
         }
         if settings is not None:
             self._about["setting"] = plain(settings)
-        self._program = None
+        self._program, self._devices = None, 1
         self._failing = False
         self._folder = Path(folder).expanduser().absolute()
+        self._lock = None
+        if not is_first():
+            return
         _check_writable(self._folder)
         self._lock = _lock(self._folder)
         for leftover in self._folder.glob(".saving-*"):
@@ -85,8 +91,12 @@ class Store:
             return
         temporary = self._folder / f".saving-{step}-{secrets.token_hex(4)}"
         run = {"about": self._about, "program": self._program, "history": history.to_dict()}
+        run["devices"] = self._devices
+        arrays = _on_host(_by_path(state))
+        if not is_first():
+            return
         try:
-            sealed.write(temporary, _on_host(_by_path(state)), run)
+            sealed.write(temporary, arrays, run)
             temporary.rename(self._path(step))
             sync_folder(self._folder)
         except Exception as error:
@@ -128,7 +138,7 @@ class Store:
             check_same(about, self._about, path, OTHER_FOLDER)
             _check_layout(_layout(arrays), _layout(_on_host(leaves)), path)
             self._set_aside(damaged, step)
-            self._program = run["program"]
+            self._program, self._devices = run["program"], run.get("devices", 1)
             restored = [from_numpy(arrays[name], leaf) for name, leaf in leaves.items()]
             return jax.tree.unflatten(jax.tree.structure(like), restored), history
         raise ValueError(
@@ -137,15 +147,16 @@ class Store:
             + f". Nothing was changed: {OTHER_FOLDER}"
         )
 
-    def check_program(self, program: str) -> None:
+    def check_program(self, program: str, devices: int = 1) -> None:
         """Warn if the training step differs from the one that wrote the restored checkpoint.
 
         Args:
             program: the lowered step as text. It tells, too, what no setting names: a learning
                 rate inside the optimizer, a residual that was edited, another version of JAX.
+            devices: their number. Another one is meant, and is another program.
         """
         digest = hashlib.sha256(program.encode()).hexdigest()
-        if self._program not in (None, digest):
+        if self._program not in (None, digest) and devices == self._devices:
             warnings.warn(
                 f"training continues from {self._folder} with other steps than it began with: "
                 "the optimizer's options, the equation, the device or the version of JAX have "
@@ -153,7 +164,7 @@ class Store:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._program = digest
+        self._program, self._devices = digest, devices
 
     def close(self) -> None:
         """Let other processes train in the folder."""
@@ -174,14 +185,16 @@ class Store:
         names = (p.name.removeprefix("step-") for p in self._folder.glob("step-*"))
         return sorted(int(n) for n in names if n.isdecimal())
 
-    def _set_aside(self, damaged: dict[int, Exception], whole: int) -> None:
+    def _set_aside(self, damaged: dict[int, Exception], intact: int) -> None:
+        if not is_first():
+            return
         for step, error in damaged.items():
             aside = self._folder / f"damaged-{step}"
             shutil.rmtree(aside, ignore_errors=True)
             self._path(step).rename(aside)
             warnings.warn(
                 f"the checkpoint of step {step} in {self._folder} is damaged ({_brief(error)}) and "
-                f"was renamed to {aside.name}: training continues from step {whole}",
+                f"was renamed to {aside.name}: training continues from step {intact}",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -194,7 +207,7 @@ def _by_path(state: TrainingState) -> dict[str, jax.Array]:
 
 
 def _on_host(leaves: dict[str, jax.Array]) -> dict[str, np.ndarray]:
-    return {name: to_numpy(leaf) for name, leaf in leaves.items()}
+    return {name: to_numpy(whole(leaf)) for name, leaf in leaves.items()}
 
 
 def _layout(arrays: dict[str, np.ndarray]) -> dict[str, str]:

@@ -17,6 +17,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
+
+from pinnkit.devices import copied
 
 KEPT = 16
 EFFORT = {"cpu": {"xla_backend_optimization_level": 1}}
@@ -25,12 +28,17 @@ _compilers = ThreadPoolExecutor(2, "compilation")
 _programs: OrderedDict[str, Future[jax.stages.Compiled]] = OrderedDict()
 
 
-def compile_once(function: Callable, *arguments) -> tuple[Callable, str]:
+def compile_once(
+    function: Callable, *arguments, mesh: Mesh | None = None, placement: Callable | None = None
+) -> tuple[Callable, str]:
     """A compiled function, from memory if one of the last 16 programs was the same.
 
     Args:
         function: of pytrees; what it reads besides its arguments is fixed now.
-        arguments: examples or their shapes; structure and dtypes are kept, too.
+        arguments: examples or their shapes; structure, dtypes and places are kept, too.
+        mesh: the devices that run it, where there are several.
+        placement: maps the shapes of the result to its shardings on the mesh; by default all of it
+            is copied to each device.
 
     Returns:
         The function, whose `wait()` returns or fails when its compilation has and whose `shapes`
@@ -43,9 +51,19 @@ def compile_once(function: Callable, *arguments) -> tuple[Callable, str]:
     def evaluate(constants, *flat):
         return jax.core.eval_jaxpr(closed.jaxpr, constants, *flat)
 
+    digest, options = _checksum(constants), {}
+    if mesh is not None:
+        everywhere = copied(mesh)
+        places = placement(shapes) if placement else jax.tree.map(lambda _: everywhere, shapes)
+        shapes = jax.tree.map(
+            lambda s, place: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=place), shapes, places
+        )
+        options = {"out_shardings": jax.tree.leaves(places)}
+        constants = jax.device_put(constants, everywhere)
     # with unused ones kept, the text tells all arguments
-    lowered = jax.jit(evaluate, keep_unused=True).lower(constants, *flat)
-    text = f"{lowered.in_avals}\n{lowered.as_text()}"
+    lowered = jax.jit(evaluate, keep_unused=True, **options).lower(constants, *flat)
+    where = [] if mesh is None else [d.id for d in mesh.devices.flat]
+    text = f"{lowered.in_avals}\n{where}\n{lowered.as_text()}"
     program = _programs.pop(text, None)
     if program is None or (program.done() and program.exception()):
         options = EFFORT.get(jax.default_backend())
@@ -59,7 +77,7 @@ def compile_once(function: Callable, *arguments) -> tuple[Callable, str]:
         return jax.tree.unflatten(structure, compiled(constants, *jax.tree.leaves(arguments)))
 
     call.wait, call.shapes = program.result, shapes
-    return call, f"{text}\n{_checksum(constants)}"
+    return call, f"{text}\n{digest}"
 
 
 def trace_once(function: Callable) -> Callable:

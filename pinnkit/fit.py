@@ -12,13 +12,18 @@ from pathlib import Path
 import jax
 import optax
 from flax import nnx
+from jax.sharding import Mesh
 from tqdm.auto import tqdm
 
 from pinnkit.balancing import AdaptiveWeights
 from pinnkit.checkpoints import Store
+from pinnkit.description import describe, plain
+from pinnkit.devices import device_mesh, on_one_device
+from pinnkit.hosts import SharedErrors, agree, check_agreement, several
 from pinnkit.interrupt import StopButton
 from pinnkit.monitors import Monitor
 from pinnkit.networks import check_network
+from pinnkit.optimizers.schedule_free import evaluation_params
 from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Problem
 from pinnkit.run import Run
@@ -40,6 +45,8 @@ def fit(
     weights: Mapping[str, float] | AdaptiveWeights | None = None,
     causal: CausalWeights | None = None,
     resample_every: int = 1,
+    micro_batch: int | None = None,
+    devices: int | Mesh | None = None,
     seed: int = 0,
     monitor_every: int | None = 100,
     checkpoint: str | Path | None = None,
@@ -66,11 +73,21 @@ def fit(
             training, for example `pinnkit.GradientNormWeights()`.
         causal: optional weighting of the equation's residuals by time.
         resample_every: steps that share the same points.
+        micro_batch: points that are worked on at a time, on all devices together; memory does not
+            grow with the number of points then, and a step takes about half as long again. By
+            default all at once.
+        devices: over how many devices the points are divided, or a mesh of devices; the result is
+            the same up to rounding. By default one, or all devices where several processes train
+            together (`jax.distributed.initialize`): every one then calls `fit` with the same
+            arguments.
         seed: of the collocation points.
         monitor_every: steps between two rows of the history; None measures nothing, which saves
             the compilation, and leaves the history empty.
         checkpoint: folder to save to; if it holds a run of the same problem, network, points,
-            weights and seed, that run is continued, bit for bit as if it had not been interrupted.
+            weights and seed, that run is continued, bit for bit as if it had not been interrupted,
+            also on another number of devices, up to rounding. With it SIGTERM, by which clusters
+            announce that they take a machine away, saves before the process exits. Several
+            processes share one folder, and the first one writes.
         checkpoint_every: steps between two checkpoints.
         time_limit: seconds of training, those before a resumed checkpoint included and
             compilation not, after which to stop.
@@ -86,15 +103,60 @@ def fit(
     Raises:
         ValueError, TypeError: an argument does not fit; nothing has been computed then.
         OSError: the checkpoint folder cannot be written, or another process trains in it.
+        RuntimeError: another process of the same run could not begin.
+        SystemExit: SIGTERM came; a checkpoint has been saved.
         KeyboardInterrupt: Ctrl-C was pressed twice; the run so far is its attribute `run`.
     """
-    for name, value in (
-        ("steps", steps),
-        ("resample_every", resample_every),
-        ("monitor_every", monitor_every),
-        ("checkpoint_every", checkpoint_every),
-    ):
-        if name == "monitor_every" and value is None:
+    counts = {
+        "steps": steps,
+        "resample_every": resample_every,
+        "monitor_every": monitor_every,
+        "checkpoint_every": checkpoint_every,
+        "micro_batch": micro_batch,
+    }
+    points = UniformSampler() if points is None else points
+    weights = {} if weights is None else weights
+    with SharedErrors():
+        _check_numbers(counts, seed, time_limit)
+        _check_types(problem, network, optimizer, points, weights, causal, checkpoint)
+        adaptive = weights if isinstance(weights, AdaptiveWeights) else None
+        start = weights if adaptive is None else adaptive.start
+        settings = {
+            "points": points,
+            "weights": adaptive or {name: value for name, value in start.items() if value != 1},
+            "causal": causal,
+            "seed": seed,
+        }
+        if resample_every != 1:
+            settings["resample_every"] = resample_every
+        dtype = dtype_of(nnx.state(network, nnx.Param))
+        mesh, skip = device_mesh(devices), getattr(network, "hard_terms", ())
+        with precision(dtype):
+            loss = Loss(problem, dict(start), causal, skip, micro_batch, mesh)
+            check_network(problem, network, dtype)
+        extended = optax.with_extra_args_support(optimizer)
+        step = TrainingStep(loss, network, extended, points, dtype, resample_every, adaptive)
+        store = Store.open(checkpoint, problem, network, settings)
+    try:
+        with precision(dtype):
+            check_agreement(
+                {**describe(problem, network), "settings": plain(settings), "numbers": counts}
+                | {"weights of the network": plain(network)}
+            )
+            run = Run(problem, network, seed=seed)
+            training = _Training(step, run, store, seed, monitor_every)
+            training.run_to(steps, checkpoint_every, time_limit, disable_bar=not progress)
+    finally:
+        if store is not None:
+            store.close()
+    if run.failed:
+        warnings.warn(run.status, RuntimeWarning, stacklevel=2)
+    return run
+
+
+def _check_numbers(counts, seed, time_limit) -> None:
+    for name, value in counts.items():
+        if name in ("monitor_every", "micro_batch") and value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
@@ -102,37 +164,6 @@ def fit(
         raise ValueError(f"seed must be an integer, got {seed!r}")
     if not (isinstance(time_limit, Real) and time_limit > 0):
         raise ValueError(f"time_limit must be a positive number of seconds, got {time_limit!r}")
-    points = UniformSampler() if points is None else points
-    weights = {} if weights is None else weights
-    _check_types(problem, network, optimizer, points, weights, causal, checkpoint)
-    adaptive = weights if isinstance(weights, AdaptiveWeights) else None
-    start = weights if adaptive is None else adaptive.start
-    dtype = dtype_of(nnx.state(network, nnx.Param))
-    with precision(dtype):
-        loss = Loss(problem, dict(start), causal, getattr(network, "hard_terms", ()))
-    settings = {
-        "points": points,
-        "weights": adaptive or {name: value for name, value in start.items() if value != 1},
-        "causal": causal,
-        "seed": seed,
-    }
-    if resample_every != 1:
-        settings["resample_every"] = resample_every
-    with precision(dtype):
-        check_network(problem, network, dtype)
-        extended = optax.with_extra_args_support(optimizer)
-        step = TrainingStep(loss, network, extended, points, dtype, resample_every, adaptive)
-        store = Store.open(checkpoint, problem, network, settings)
-        try:
-            run = Run(problem, network, seed=seed)
-            training = _Training(step, run, store, seed, monitor_every)
-            training.run_to(steps, checkpoint_every, time_limit, disable_bar=not progress)
-        finally:
-            if store is not None:
-                store.close()
-    if run.failed:
-        warnings.warn(run.status, RuntimeWarning, stacklevel=2)
-    return run
 
 
 def _check_types(problem, network, optimizer, points, weights, causal, checkpoint) -> None:
@@ -173,15 +204,20 @@ class _Training:
         monitor_every: int | None,
     ):
         self.step, self.run, self.store, self.monitor_every = step, run, store, monitor_every
+        mesh = step.loss.mesh
         started = time.perf_counter()
         start, self.state = step.compile_start(seed)
         resumed = store is not None and store.latest is not None
         if resumed:
             self.state, run.history = store.restore(start())
+            check_agreement({"checkpoint's step": int(self.state.step)})
+            if mesh is not None:
+                self.state = jax.device_put(self.state, step.placement(self.state))
         # while one program is compiled, the next is traced
         self.advance, program = step.compile(self.state)
+        check_agreement({"training step": program})
         if store is not None:
-            store.check_program(program)
+            store.check_program(program, 1 if mesh is None else mesh.size)
         if monitor_every is not None:
             self.monitor = Monitor(step)
             self.monitor.compile(self.state)
@@ -192,6 +228,8 @@ class _Training:
             self.monitor.wait()
         run.compile_seconds = time.perf_counter() - started
         run.device = str(jax.devices()[0].device_kind)
+        if mesh is not None:
+            run.device = f"{mesh.size} x {run.device}"
         run.steps = int(self.state.step)
         self._earlier_seconds = run.history.seconds
         self._clock = time.perf_counter()
@@ -202,9 +240,11 @@ class _Training:
             total=steps, initial=run.steps, disable=disable_bar, unit="step", mininterval=0.2
         )
         try:
-            with bar, StopButton() as stop:
+            with bar, StopButton(terminate=self.store is not None) as stop:
                 self._loop(steps, checkpoint_every, time_limit, bar, stop)
         except Exception as error:
+            if several():  # the others cannot be asked to save with this one
+                raise
             run.failed, run.steps = True, int(self.state.step)
             reason = str(error).partition("\n")[0][:300]
             run.status = (
@@ -222,6 +262,7 @@ class _Training:
             )
             raise
         self._finish()
+        stop.deliver()
 
     def _loop(self, steps, checkpoint_every, time_limit, bar, stop) -> None:
         run = self.run
@@ -246,10 +287,15 @@ class _Training:
             if self.store is not None and run.steps % checkpoint_every == 0:
                 self.store.save(self.state, run.history)
             run.status = f"completed {run.steps} steps"
-            if run.steps < steps and stop.pressed:
-                run.status = f"stopped by the user at step {run.steps} of {steps}"
+            if run.steps == steps:
                 return
-            if run.steps < steps and self.seconds > time_limit:
+            late = self.seconds > time_limit
+            stopped, late, per_chunk = agree(stop.pressed, late, per_chunk)
+            if stopped:
+                by = "SIGTERM" if stop.terminated else "the user"
+                run.status = f"stopped by {by} at step {run.steps} of {steps}"
+                return
+            if late:
                 run.status = f"stopped by the time limit at step {run.steps} of {steps}"
                 return
 
@@ -257,7 +303,8 @@ class _Training:
         """Hand over and save the last good state, however training ended."""
         run = self.run
         run.steps, run.seconds = int(self.state.step), self.seconds
-        run.network = self.step.network_of(self.state)
+        params = evaluation_params(self.state.optimizer, self.state.params)
+        run.network = self.step.network(on_one_device(params, self.step.loss.mesh))
         if self.store is not None:
             self.store.save(self.state, run.history)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and Jupyter's Stop button, heard between two chunks of steps."""
+"""Ctrl-C, Jupyter's Stop button and SIGTERM, heard between two chunks of steps."""
 
 from __future__ import annotations
 
@@ -13,21 +13,43 @@ class StopButton:
     steps returns it; an exception, raised wherever the interpreter happens to be, would not.
     Interrupts are left alone outside the main thread, where Python cannot hear them, and where
     something other than Python handles them.
+
+    Args:
+        terminate: whether SIGTERM is heard, too. After the scope `deliver` does what it asks for.
+
+    Attributes:
+        pressed: whether to stop.
+        terminated: whether it was SIGTERM.
     """
 
-    def __init__(self):
-        self.pressed = False
-        self._previous = None
+    def __init__(self, terminate: bool = False):
+        self.pressed = self.terminated = False
+        self._handlers = {signal.SIGINT: self._press}
+        if terminate:
+            self._handlers[signal.SIGTERM] = self._terminate
+        self._previous = {}
 
     def __enter__(self) -> StopButton:
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and signal.getsignal(signal.SIGINT) is not None:
-            self._previous = signal.signal(signal.SIGINT, self._press)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._handlers.items():
+                if signal.getsignal(number) is not None:
+                    self._previous[number] = signal.signal(number, handler)
         return self
 
     def __exit__(self, *_) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def deliver(self) -> None:
+        """Do what SIGTERM would have done outside the scope; by default, exit."""
+        if not self.terminated:
+            return
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            raise SystemExit(128 + signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+
+    def _terminate(self, *_) -> None:
+        self.pressed = self.terminated = True
 
     def _press(self, *_) -> None:
         if self.pressed:

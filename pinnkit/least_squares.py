@@ -3,7 +3,8 @@
 The loss L = sum_terms w mean_points |r|^2 is |R|^2 for the vector R of all rows r sqrt(w / n).
 Gauss-Newton methods work on R and its Jacobian J. J is taken point by point, in reverse mode, so
 that its cost grows like n and not like n^2, and a chunk of points at a time: neither `normal` nor
-`kernel` ever holds all of it, and `products` needs none of it.
+`kernel` ever holds all of it, and `products` needs none of it. Where points are divided over
+devices, each sums `normal` over its own points before the sums are added up.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from pinnkit.devices import divide, over_points
 from pinnkit.terms import Loss, Points, residuals_at
 
 PyTree = Any
@@ -61,9 +63,24 @@ class LeastSquares:
 
     def normal(self, params: PyTree) -> tuple[jax.Array, jax.Array, jax.Array]:
         """J^T J, J^T R and |R|^2, summed over chunks of points."""
+        mesh = self.loss.mesh
+        scales = self._scales(params)
+        everything = {region: (self.points[region], scales[region]) for region in scales}
+        if mesh is None:
+            gram, right, value = self._sums(params, everything)
+        else:
+            pieces = jax.tree.map(
+                lambda x: divide(x.reshape(mesh.size, -1, *x.shape[1:]), mesh), everything
+            )
+            sums = jax.vmap(lambda piece: self._sums(params, piece))(pieces)
+            gram, right, value = jax.tree.map(lambda x: jnp.sum(x, axis=0), sums)
+        return _mirrored(gram), right, value
+
+    def _sums(self, params, everything) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """J^T J, its upper triangle, J^T R and |R|^2 for points and scales by region."""
         flat, _ = ravel_pytree(params)
         total = _zeros(flat, flat.size, flat.size), jnp.zeros_like(flat), _zeros(flat)
-        for part in self._parts(params):
+        for part in self._parts(params, everything):
 
             def add(i, total, part=part):
                 residual, jacobian = part.rows(i, once=True)
@@ -74,7 +91,7 @@ class LeastSquares:
                 )
 
             total = jax.lax.fori_loop(0, part.chunks, add, total)
-        return _mirrored(total[0]), *total[1:]
+        return total
 
     def kernel(self, params: PyTree) -> tuple[jax.Array, jax.Array]:
         """J J^T, shape (len(R), len(R)), and R; block by block, for pairs of chunks of points.
@@ -82,7 +99,8 @@ class LeastSquares:
         The rows of J are computed anew for each pair, which costs little beside their product.
         """
         flat, _ = ravel_pytree(params)
-        parts = self._parts(params)
+        scales = self._scales(params)
+        parts = self._parts(params, {r: (self.points[r], scales[r]) for r in scales})
         n = parts[-1].end
         whole = _zeros(flat, n, n), _zeros(flat, n)
         for a, across in enumerate(parts):
@@ -130,7 +148,7 @@ class LeastSquares:
                 return scale * self._row(region, params, point)
 
             row = jax.checkpoint(row) if anew else row
-            parts.append(_map(row, (self.points[region], scale), self.chunk).ravel())
+            parts.append(self._map(row, (self.points[region], scale)).ravel())
         return jnp.concatenate(parts)
 
     def _tape(self, region, params) -> int:
@@ -143,12 +161,16 @@ class LeastSquares:
 
         return sum(x.size for x in jax.tree.leaves(jax.eval_shape(pullback, flat))) - flat.size
 
-    def _parts(self, params) -> list[_Part]:
-        """J and R by region, in chunks."""
+    def _map(self, function, xs):
+        mesh = self.loss.mesh
+        return over_points(function, xs, self.chunk * (mesh.size if mesh else 1), mesh)
+
+    def _parts(self, params, everything) -> list[_Part]:
+        """J and R by region, in chunks, at these points with these scales."""
         parts, start = [], 0
         n_parameters = ravel_pytree(params)[0].size
-        for region, scale in self._scales(params).items():
-            points, at_point = self.points[region], self._at_point(region, params)
+        for region, (points, scale) in everything.items():
+            at_point = self._at_point(region, params)
             k = jax.eval_shape(at_point, points[0], scale[0])[0].size
             most = CHUNK_BYTES // (k * n_parameters * points.dtype.itemsize)
             chunk = max(1, min(self.chunk, len(points), most))
@@ -165,7 +187,7 @@ class LeastSquares:
             scales[region] = jnp.full(n, n**-0.5, dtype)
         if loss.causal is not None or "inverse_density" in self.points:
             row = partial(self._row, "interior", params, weighted=False)
-            rows = _map(row, self.points["interior"], self.chunk)
+            rows = self._map(row, self.points["interior"])
             w = loss.row_weights(jnp.sum(rows**2, axis=1), self.points)
             scales["interior"] = scales["interior"] * jnp.sqrt(w)
         return scales
@@ -227,12 +249,6 @@ class _Part(NamedTuple):
 
     def _first(self, i):
         return jnp.minimum(i * self.chunk, len(self.points) - self.chunk)
-
-
-def _map(function, xs, chunk: int):
-    """`vmap`, in chunks where there are more points than that."""
-    n = len(jax.tree.leaves(xs)[0])
-    return jax.vmap(function)(xs) if n <= chunk else jax.lax.map(function, xs, batch_size=chunk)
 
 
 def _add_upper_gram(gram: jax.Array, rows: jax.Array) -> jax.Array:

@@ -106,7 +106,7 @@ class Monitor:
         }
 
     def compile(self, state: TrainingState) -> None:
-        self._compiled, _ = compile_once(self.measure, state)
+        self._compiled, _ = compile_once(self.measure, state, mesh=self._step.loss.mesh)
 
     def wait(self) -> None:
         """Until it is compiled."""

@@ -13,7 +13,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
+from pinnkit.devices import over_points
 from pinnkit.problems import Problem
 from pinnkit.problems._checks import check_conditions
 from pinnkit.weighting import CausalWeights, check_weights
@@ -23,7 +25,12 @@ PyTree = Any
 
 
 def residuals(
-    problem: Problem, function: Callable[[jax.Array], jax.Array], points: Points, skip=()
+    problem: Problem,
+    function: Callable[[jax.Array], jax.Array],
+    points: Points,
+    skip=(),
+    micro_batch: int | None = None,
+    mesh: Mesh | None = None,
 ) -> dict[str, jax.Array]:
     """Residual of every loss term at its points.
 
@@ -32,6 +39,9 @@ def residuals(
         function: the network, or any function of one point of shape (d,).
         points: arrays of shape (n, d) for "interior" and for each condition.
         skip: names of conditions to leave out, because they hold exactly.
+        micro_batch: points that are worked on at a time. What their gradient needs is computed
+            anew then, so that memory does not grow with the number of points.
+        mesh: over whose devices the points are divided.
 
     Returns:
         Arrays of shape (n,), or (n, k) for a condition on k quantities, by term.
@@ -39,7 +49,12 @@ def residuals(
     regions = ("interior", *(c.name for c in problem.conditions() if c.name not in skip))
     rows = {}
     for region in regions:
-        rows |= jax.vmap(lambda p, r=region: residuals_at(problem, function, r, p))(points[region])
+
+        def at(point, region=region):
+            return residuals_at(problem, function, region, point)
+
+        at = at if micro_batch is None else jax.checkpoint(at)
+        rows |= over_points(at, points[region], micro_batch, mesh)
     return rows
 
 
@@ -124,6 +139,7 @@ class Loss:
         weights: factor of each term in the sum; 1 where none is given.
         causal: optional weighting of the equation's rows by time.
         skip: conditions that hold exactly.
+        micro_batch, mesh: as for `residuals`.
 
     Raises:
         ValueError: a weight names no term or is not positive; causal weights without time.
@@ -134,6 +150,8 @@ class Loss:
     weights: Mapping[str, float] = field(default_factory=dict)
     causal: CausalWeights | None = None
     skip: tuple[str, ...] = ()
+    micro_batch: int | None = None
+    mesh: Mesh | None = None
 
     def __post_init__(self):
         check_terms(self.problem)
@@ -153,7 +171,7 @@ class Loss:
 
     def by_term(self, function, points: Points) -> dict[str, jax.Array]:
         """Unweighted loss of each term, a scalar each (rows of the equation weighted)."""
-        rows = residuals(self.problem, function, points, self.skip)
+        rows = residuals(self.problem, function, points, self.skip, self.micro_batch, self.mesh)
         squares = {name: _row_squares(r) for name, r in rows.items()}
         equations = [n for n in squares if n not in points]
         w = self.row_weights(sum(squares[n] for n in equations), points)
@@ -180,7 +198,9 @@ class Loss:
     def squared_residual(self, function, points: jax.Array) -> jax.Array:
         """Squared residual at interior points (n, d), summed over the weighted equations: (n,)."""
         field = self.problem.field(function)
-        rows = jax.vmap(lambda p: self.problem.residual(field, p))(points)
+        rows = over_points(
+            lambda p: self.problem.residual(field, p), points, self.micro_batch, self.mesh
+        )
         return sum(self.weights.get(n, 1.0) * _row_squares(r) for n, r in rows.items())
 
     def total(self, by_term: Mapping[str, jax.Array]) -> jax.Array:

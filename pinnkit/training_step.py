@@ -12,6 +12,7 @@ from flax import nnx
 
 from pinnkit.balancing import AdaptiveWeights
 from pinnkit.compilation import compile_once, trace_once
+from pinnkit.devices import check_divisible, copied, divide, divided
 from pinnkit.least_squares import LeastSquares
 from pinnkit.optimizers.schedule_free import evaluation_params
 from pinnkit.sampling import UniformSampler
@@ -46,7 +47,7 @@ class TrainingStep:
     """The pure functions of one run: its loss, its step, its loop.
 
     Args:
-        loss: what is minimized, with the weights at the start.
+        loss: what is minimized, with the weights at the start; and on which devices.
         network: what is trained.
         optimizer: how.
         points: draws points for a key.
@@ -89,9 +90,17 @@ class TrainingStep:
 
     def compile_start(self, seed: int) -> tuple[Callable[[], TrainingState], TrainingState]:
         """A function that returns the state before the first step, and the shapes of that state."""
-        arguments = jax.random.key(seed), self.initial_params
-        start, _ = compile_once(self.start, *arguments)
+        arguments, mesh = (jax.random.key(seed), self.initial_params), self.loss.mesh
+        if mesh is not None:
+            arguments = jax.device_put(arguments, copied(mesh))
+        start, _ = compile_once(self.start, *arguments, mesh=mesh, placement=self.placement)
         return lambda: start(*arguments), start.shapes
+
+    def placement(self, state: TrainingState) -> TrainingState:
+        """Where each array of a state lies: points are divided over the devices."""
+        mesh = self.loss.mesh
+        places = jax.tree.map(lambda _: copied(mesh), state)
+        return places._replace(points=jax.tree.map(lambda _: divided(mesh), state.points))
 
     def start(self, key: jax.Array, params: PyTree) -> TrainingState:
         """The state before the first step with these parameters."""
@@ -116,14 +125,13 @@ class TrainingStep:
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The next key and the points that belong to this one."""
         following, now = jax.random.split(key)
-        if not getattr(self.points, "adaptive", False):
-            return following, self.points(now, self.loss.problem, self.dtype)
-        loss, network = self.loss.with_weights(weights), self.network(params)
-
-        def squares(points):
-            return loss.squared_residual(network, points)
-
-        return following, self.points(now, self.loss.problem, self.dtype, squares)
+        arguments = now, self.loss.problem, self.dtype
+        if getattr(self.points, "adaptive", False):
+            loss, network = self.loss.with_weights(weights), self.network(params)
+            arguments = *arguments, lambda points: loss.squared_residual(network, points)
+        points = self.points(*arguments)
+        check_divisible(points, self.loss.mesh)
+        return following, divide(points, self.loss.mesh)
 
     def weights(self, state: TrainingState) -> dict[str, jax.Array]:
         """The factor of each loss term in the sum that is minimized."""
@@ -215,7 +223,12 @@ class TrainingStep:
             state, _, finite = jax.lax.while_loop(proceed, body, (state, 0, jnp.array(True)))
             return state, finite
 
-        return compile_once(advance, state, 1)
+        mesh = self.loss.mesh
+
+        def placement(result):
+            return self.placement(result[0]), copied(mesh)
+
+        return compile_once(advance, state, 1, mesh=mesh, placement=placement)
 
     def explain_failure(self, state: TrainingState) -> str:
         """Which term was not finite at the step that failed, and what to try."""

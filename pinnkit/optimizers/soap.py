@@ -27,12 +27,14 @@ import math
 import numbers
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 PyTree = Any
 HIGHEST = lax.Precision.HIGHEST
@@ -67,6 +69,7 @@ def scale_by_soap(
     one_sided: bool = False,
     precondition_1d: bool = False,
     normalize: bool = False,
+    mesh: Mesh | None = None,
 ) -> optax.GradientTransformation:
     """Precondition gradients by SOAP, without learning rate and weight decay.
 
@@ -82,6 +85,7 @@ def scale_by_soap(
     for limit in max_precond_dim if by_axis else (max_precond_dim,):
         _check("max_precond_dim", limit, _is_positive_integer, whole)
     beta = b2 if shampoo_beta is None else shampoo_beta
+    start, turn = (partial(branch, mesh=mesh) for branch in (_start, _turn))
 
     def identities(p):
         shape = jnp.shape(p)
@@ -140,7 +144,7 @@ def scale_by_soap(
         due = state.count % precondition_frequency == 0
         if jax.tree.leaves(bases):
             branch = jnp.where(moving, jnp.where(due, 2, 0), 1)
-            m, v, bases = lax.switch(branch, [_rest, _start, _turn], m, v, factors, bases)
+            m, v, bases = lax.switch(branch, [_rest, start, turn], m, v, factors, bases)
         new = ScaleBySoapState(
             optax.safe_increment(state.count),
             *(structure.unflatten(tree) for tree in (m, v, factors, bases)),
@@ -163,6 +167,7 @@ def soap(
     one_sided: bool = False,
     precondition_1d: bool = False,
     normalize: bool = False,
+    mesh: Mesh | None = None,
 ) -> optax.GradientTransformation:
     """SOAP as its authors define it, with their defaults except for the learning rate.
 
@@ -180,6 +185,8 @@ def soap(
         one_sided: only the shortest of those axes, the first of equals, gets a basis.
         precondition_1d: give vectors a basis, too; otherwise they are treated by Adam.
         normalize: divide the update of each array by its root mean square.
+        mesh: devices over which the bases are spread while they are updated: those of one size in
+            equal numbers, each whole on one device. By default every device updates all of them.
 
     Returns:
         An optax transformation that works under jit, scan and vmap, alone or in a chain. Its
@@ -225,6 +232,7 @@ def soap(
             one_sided=one_sided,
             precondition_1d=precondition_1d,
             normalize=normalize,
+            mesh=mesh,
         ),
         _step_then_decay(learning_rate, weight_decay),
     )
@@ -320,7 +328,7 @@ def _bias_correction(b1: float, b2: float, count, dtype):
     return jnp.sqrt(1 - jnp.asarray(b2, dtype) ** t) / (1 - jnp.asarray(b1, dtype) ** t)
 
 
-def _by_size(function: Callable, factors, bases) -> list:
+def _by_size(function: Callable, factors, bases, mesh: Mesh | None) -> list:
     """Apply a function of stacked matrices to all factors and bases of one size and dtype at once.
 
     Each of its outputs is handed out again in the structure of `factors`.
@@ -329,7 +337,7 @@ def _by_size(function: Callable, factors, bases) -> list:
     members = {}
     for i, (f, _) in enumerate(pairs):
         members.setdefault((f.shape, f.dtype), []).append(i)
-    results = {}
+    results, function = {}, function if mesh is None else _spread(function, mesh)
     for group in members.values():
         stacked = (jnp.stack(column) for column in zip(*(pairs[i] for i in group), strict=True))
         results |= zip(group, zip(*function(*stacked), strict=True), strict=True)
@@ -338,17 +346,33 @@ def _by_size(function: Callable, factors, bases) -> list:
     return [structure.unflatten(column) for column in columns]
 
 
+def _spread(function: Callable, mesh: Mesh) -> Callable:
+    """The function, each device working on as many of the stacked matrices as any other."""
+    mesh = Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * mesh.devices.ndim)
+    parted = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+    whole = NamedSharding(mesh, PartitionSpec())
+
+    def spread(*stacked):
+        n, side = stacked[0].shape[:2]
+        more = jnp.broadcast_to(jnp.eye(side, dtype=stacked[0].dtype), (-n % mesh.size, side, side))
+        stacked = [jnp.concatenate([s, more]) for s in stacked]
+        results = function(*lax.with_sharding_constraint(stacked, parted))
+        return [r[:n] for r in lax.with_sharding_constraint(results, whole)]
+
+    return spread
+
+
 def _rest(m, v, factors, bases):
     return m, v, bases
 
 
-def _start(m, v, factors, bases):
+def _start(m, v, factors, bases, *, mesh):
     def eigenvectors(factors, bases):
         tiny = 1e-30 * jnp.eye(factors.shape[-1], dtype=factors.dtype)
         new = jnp.linalg.eigh(factors + tiny)[1][..., ::-1]
         return (jnp.where(_all_finite(new), new, bases),)
 
-    return m, v, *_by_size(eigenvectors, factors, bases)
+    return m, v, *_by_size(eigenvectors, factors, bases, mesh)
 
 
 def _iterate(factors, bases):
@@ -362,9 +386,9 @@ def _iterate(factors, bases):
     return new, change, jnp.where(usable[..., 0], order, jnp.arange(order.shape[-1]))
 
 
-def _turn(m, v, factors, bases):
+def _turn(m, v, factors, bases, *, mesh):
     """The bases after one step of iteration; v is permuted with them, m' re-expressed."""
-    bases, changes, orders = _by_size(_iterate, factors, bases)
+    bases, changes, orders = _by_size(_iterate, factors, bases, mesh)
     m = [_project(a, change) for a, change in zip(m, changes, strict=True)]
     for i, order_by_axis in enumerate(orders):
         for axis, order in enumerate(order_by_axis):
