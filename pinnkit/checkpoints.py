@@ -22,7 +22,7 @@ from flax import nnx
 from pinnkit import sealed
 from pinnkit.description import check_same, describe, plain
 from pinnkit.history import History
-from pinnkit.hosts import is_first, whole
+from pinnkit.hosts import is_first
 from pinnkit.problems import Problem
 from pinnkit.storage import from_numpy, sync_folder, to_numpy
 from pinnkit.training_step import TrainingState
@@ -207,7 +207,7 @@ def _by_path(state: TrainingState) -> dict[str, jax.Array]:
 
 
 def _on_host(leaves: dict[str, jax.Array]) -> dict[str, np.ndarray]:
-    return {name: to_numpy(whole(leaf)) for name, leaf in leaves.items()}
+    return {name: to_numpy(leaf) for name, leaf in leaves.items()}
 
 
 def _layout(arrays: dict[str, np.ndarray]) -> dict[str, str]:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from pinnkit.devices import copied
+from pinnkit.devices import copied, copy
 
 KEPT = 16
 EFFORT = {"cpu": {"xla_backend_optimization_level": 1}}
@@ -28,17 +28,14 @@ _compilers = ThreadPoolExecutor(2, "compilation")
 _programs: OrderedDict[str, Future[jax.stages.Compiled]] = OrderedDict()
 
 
-def compile_once(
-    function: Callable, *arguments, mesh: Mesh | None = None, placement: Callable | None = None
-) -> tuple[Callable, str]:
+def compile_once(function: Callable, *arguments, mesh: Mesh | None = None) -> tuple[Callable, str]:
     """A compiled function, from memory if one of the last 16 programs was the same.
 
     Args:
         function: of pytrees; what it reads besides its arguments is fixed now.
         arguments: examples or their shapes; structure, dtypes and places are kept, too.
-        mesh: the devices that run it, where there are several.
-        placement: maps the shapes of the result to its shardings on the mesh; by default all of it
-            is copied to each device.
+        mesh: the devices that run it together, where there are several. Arguments and results are
+            copied to each.
 
     Returns:
         The function, whose `wait()` returns or fails when its compilation has and whose `shapes`
@@ -54,12 +51,10 @@ def compile_once(
     digest, options = _checksum(constants), {}
     if mesh is not None:
         everywhere = copied(mesh)
-        places = placement(shapes) if placement else jax.tree.map(lambda _: everywhere, shapes)
+        constants, options = copy(constants, mesh), {"out_shardings": everywhere}
         shapes = jax.tree.map(
-            lambda s, place: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=place), shapes, places
+            lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=everywhere), shapes
         )
-        options = {"out_shardings": jax.tree.leaves(places)}
-        constants = jax.device_put(constants, everywhere)
     # with unused ones kept, the text tells all arguments
     lowered = jax.jit(evaluate, keep_unused=True, **options).lower(constants, *flat)
     where = [] if mesh is None else [d.id for d in mesh.devices.flat]

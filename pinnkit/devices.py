@@ -1,7 +1,7 @@
-"""Data parallelism: the points of a run are divided over devices, all else is copied to each.
+"""Data parallelism: every device has a copy of all arrays and works on its part of the points.
 
-The compiler does the rest: a mean over points that lie on several devices is their sum over all of
-them. So there is one training step, whatever it runs on.
+Residuals are where points are divided. The compiler does the rest: a mean over residuals that lie
+on several devices is their sum over all of them. So there is one training step wherever it runs.
 """
 
 from __future__ import annotations
@@ -89,21 +89,35 @@ def check_divisible(shapes: Mapping[str, Any], mesh: Mesh | None) -> None:
             )
 
 
-def divided(mesh: Mesh, axis: int = 0) -> NamedSharding:
-    """Arrays cut along one axis, a piece on each device."""
-    return NamedSharding(mesh, PartitionSpec(*[None] * axis, mesh.axis_names))
-
-
 def copied(mesh: Mesh) -> NamedSharding:
     """Arrays that are whole on each device."""
     return NamedSharding(mesh, PartitionSpec())
 
 
+def undivided(tree: PyTree, mesh: Mesh | None) -> PyTree:
+    """Arrays of a compiled function, computed as a whole by each device."""
+    return tree if mesh is None else jax.lax.with_sharding_constraint(tree, copied(mesh))
+
+
 def divide(tree: PyTree, mesh: Mesh | None, axis: int = 0) -> PyTree:
-    """Within a compiled function: its arrays, cut along an axis."""
+    """Arrays of a compiled function, cut along an axis, one piece for each device."""
     if mesh is None:
         return tree
-    return jax.lax.with_sharding_constraint(tree, divided(mesh, axis))
+    pieces = PartitionSpec(*[None] * axis, mesh.axis_names)
+    return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, pieces))
+
+
+def copy(tree: PyTree, mesh: Mesh) -> PyTree:
+    """Arrays that every process has, copied to all devices."""
+
+    def to_devices(x):
+        if jnp.issubdtype(jnp.asarray(x).dtype, jax.dtypes.prng_key):
+            data = to_devices(jax.random.key_data(x))
+            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(x))
+        x = np.asarray(x)
+        return jax.make_array_from_callback(x.shape, copied(mesh), lambda index: x[index])
+
+    return jax.tree.map(to_devices, tree)
 
 
 def on_one_device(tree: PyTree, mesh: Mesh | None) -> PyTree:
@@ -128,7 +142,7 @@ def over_points(
     """
     n = len(jax.tree.leaves(xs)[0])
     if micro_batch is None or n <= micro_batch:
-        return jax.vmap(function)(xs)
+        return jax.vmap(function)(divide(xs, mesh))
     parts = -(-n // micro_batch)
     each = -(-n // parts)
     if mesh is not None:

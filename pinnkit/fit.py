@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from pinnkit.balancing import AdaptiveWeights
 from pinnkit.checkpoints import Store
 from pinnkit.description import describe, plain
-from pinnkit.devices import device_mesh, on_one_device
+from pinnkit.devices import copy, device_mesh, on_one_device
 from pinnkit.hosts import SharedErrors, agree, check_agreement, several
 from pinnkit.interrupt import StopButton
 from pinnkit.monitors import Monitor
@@ -212,7 +212,7 @@ class _Training:
             self.state, run.history = store.restore(start())
             check_agreement({"checkpoint's step": int(self.state.step)})
             if mesh is not None:
-                self.state = jax.device_put(self.state, step.placement(self.state))
+                self.state = copy(self.state, mesh)
         # while one program is compiled, the next is traced
         self.advance, program = step.compile(self.state)
         check_agreement({"training step": program})

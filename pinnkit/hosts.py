@@ -73,7 +73,7 @@ def check_agreement(facts: Mapping[str, Any]) -> None:
 
 
 def agree(stop: bool, late: bool, steps: int) -> tuple[bool, bool, int]:
-    """Whether any process is to stop, by hand or by the clock; the number of steps is the first's."""
+    """Whether any process is to stop, by hand or by the clock; the steps are the first's."""
     if not several():
         return stop, late, steps
     said = multihost_utils.process_allgather(np.array([stop, late, steps], np.int64))
@@ -86,10 +86,3 @@ def gather_texts(text: str) -> list[str]:
     padded = np.frombuffer(data.ljust(TEXT_BYTES, b"\0"), np.uint8)
     rows = np.asarray(multihost_utils.process_allgather(padded))
     return [row.tobytes().rstrip(b"\0").decode(errors="replace") for row in rows]
-
-
-def whole(leaf: jax.Array) -> jax.Array:
-    """An array that may be divided over the processes, where each can read it."""
-    if getattr(leaf, "is_fully_addressable", True) or leaf.is_fully_replicated:
-        return leaf
-    return multihost_utils.process_allgather(leaf, tiled=True)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -39,7 +40,7 @@ def write(folder: Path, arrays: Mapping[str, np.ndarray], data: Any) -> None:
     """
     folder.mkdir(parents=True)
     _check_space(folder, sum(array.nbytes for array in arrays.values()))
-    with _quiet(), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as orbax:
+    with _quiet(), _orbax() as orbax:
         orbax.save(folder / "arrays", args=ocp.args.StandardSave(dict(arrays)))
     (folder / "data.json").write_text(json.dumps(data))
     (folder / "seal.json").write_text(json.dumps(_checksums(folder)))
@@ -61,9 +62,19 @@ def read(folder: Path) -> tuple[dict[str, np.ndarray], Any]:
     if found != expected:
         wrong = sorted(n for n in {*found, *expected} if found.get(n) != expected.get(n))
         raise ValueError(f"{wrong[0]} is not as it was written")
-    with _quiet(), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as orbax:
+    with _quiet(), _orbax() as orbax:
         arrays = orbax.restore(folder / "arrays", args=ocp.args.StandardRestore())
     return dict(arrays), json.loads((folder / "data.json").read_text())
+
+
+def _orbax() -> ocp.Checkpointer:
+    """One that waits for no other process."""
+    only = jax.process_index()
+    options = ocp.options.MultiprocessingOptions(
+        primary_host=only, active_processes={only}, barrier_sync_key_prefix=f"process_{only}"
+    )
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=options)
+    return ocp.Checkpointer(handler, multiprocessing_options=options)
 
 
 def _check_space(folder: Path, size: int) -> None:

@@ -12,7 +12,7 @@ from flax import nnx
 
 from pinnkit.balancing import AdaptiveWeights
 from pinnkit.compilation import compile_once, trace_once
-from pinnkit.devices import check_divisible, copied, divide, divided
+from pinnkit.devices import check_divisible, copy, undivided
 from pinnkit.least_squares import LeastSquares
 from pinnkit.optimizers.schedule_free import evaluation_params
 from pinnkit.sampling import UniformSampler
@@ -92,15 +92,9 @@ class TrainingStep:
         """A function that returns the state before the first step, and the shapes of that state."""
         arguments, mesh = (jax.random.key(seed), self.initial_params), self.loss.mesh
         if mesh is not None:
-            arguments = jax.device_put(arguments, copied(mesh))
-        start, _ = compile_once(self.start, *arguments, mesh=mesh, placement=self.placement)
+            arguments = copy(arguments, mesh)
+        start, _ = compile_once(self.start, *arguments, mesh=mesh)
         return lambda: start(*arguments), start.shapes
-
-    def placement(self, state: TrainingState) -> TrainingState:
-        """Where each array of a state lies: points are divided over the devices."""
-        mesh = self.loss.mesh
-        places = jax.tree.map(lambda _: copied(mesh), state)
-        return places._replace(points=jax.tree.map(lambda _: divided(mesh), state.points))
 
     def start(self, key: jax.Array, params: PyTree) -> TrainingState:
         """The state before the first step with these parameters."""
@@ -131,7 +125,8 @@ class TrainingStep:
             arguments = *arguments, lambda points: loss.squared_residual(network, points)
         points = self.points(*arguments)
         check_divisible(points, self.loss.mesh)
-        return following, divide(points, self.loss.mesh)
+        # drawing them costs less than moving them between devices
+        return following, undivided(points, self.loss.mesh)
 
     def weights(self, state: TrainingState) -> dict[str, jax.Array]:
         """The factor of each loss term in the sum that is minimized."""
@@ -215,20 +210,15 @@ class TrainingStep:
                 return (i < n) & finite
 
             def body(carry):
-                state, i, _ = carry
+                state, i, _ = undivided(carry, self.loss.mesh)
                 following, finite = self.step(state)
                 kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), following, state)
-                return kept, i + 1, finite
+                return undivided(kept, self.loss.mesh), i + 1, finite
 
             state, _, finite = jax.lax.while_loop(proceed, body, (state, 0, jnp.array(True)))
             return state, finite
 
-        mesh = self.loss.mesh
-
-        def placement(result):
-            return self.placement(result[0]), copied(mesh)
-
-        return compile_once(advance, state, 1, mesh=mesh, placement=placement)
+        return compile_once(advance, state, 1, mesh=self.loss.mesh)
 
     def explain_failure(self, state: TrainingState) -> str:
         """Which term was not finite at the step that failed, and what to try."""
