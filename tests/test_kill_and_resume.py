@@ -102,6 +102,17 @@ class Child:
         assert self.process.wait() == -signal.SIGKILL, (self.folder / "output").read_text()
         return self.said[-1].split()[0] if self.said else "not started"
 
+    def terminate(self) -> str:
+        """SIGTERM: it saves the step it is at, and says by its exit code that it has."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.finish() == 128 + signal.SIGTERM, (self.folder / "output").read_text()
+        seen, saved = (
+            [number(line) for line in self.said if line.startswith(word)]
+            for word in ("step", "saved")
+        )
+        assert saved[-1] >= seen[-1]
+        return "terminated"
+
 
 def number(line: str) -> int:
     return int(line.split()[1])
@@ -113,9 +124,11 @@ def kill_somewhere(child: Child, where: str, chance: random.Random) -> str:
     elif where == "compile":
         child.wait_for("compiling")
         time.sleep(chance.uniform(0, 1.5))
-    elif where == "training":
+    elif where in ("training", "terminate"):
         child.wait_for("step", chance.randint(1, 30))
         time.sleep(chance.uniform(0, 0.01))
+        if where == "terminate":
+            return child.terminate()
     else:
         saving = child.folder / "checkpoints"
         child.wait_for("compiling")  # what an earlier kill left is removed by then
@@ -136,7 +149,7 @@ def test_killed_at_random_moments_and_resumed_is_bit_for_bit_the_same(tmp_path, 
     assert Child(whole, steps, cache, "plain").finish() == 0
 
     chance = random.Random(kills)
-    places = ["training", "save", "import", "save", "training", "compile", "training", "save"]
+    places = ["training", "save", "terminate", "import", "save", "terminate", "compile", "training"]
     landed = []
     for where in itertools.islice(itertools.cycle(places), kills):
         child = Child(broken, steps, None if where == "compile" else cache)
