@@ -17,6 +17,7 @@ from pinnkit.exercises.chaos import (
 from pinnkit.exercises.closeness import condition_left, efficiency_of
 from pinnkit.exercises.curvature import product_with_gauss_newton, product_with_hessian
 from pinnkit.exercises.first_pinn import advection_diffusion, hard_initial_condition
+from pinnkit.exercises.machines import all_reduce_seconds, mean_gradient, scaling_efficiency
 from pinnkit.exercises.newton import inter_step, part_of_step
 from pinnkit.exercises.race import clearly_better, steps_within
 from pinnkit.exercises.reaction_diffusion import (
@@ -41,6 +42,7 @@ __all__ = [
     "Exercise",
     "added_by_window",
     "advection_diffusion",
+    "all_reduce_seconds",
     "causal_weights",
     "clearly_better",
     "condition_left",
@@ -60,6 +62,7 @@ __all__ = [
     "inter_step",
     "kernel_block",
     "mean_cosine",
+    "mean_gradient",
     "momentum_drift",
     "newton_step",
     "observed_order",
@@ -72,6 +75,7 @@ __all__ = [
     "resolved_up_to",
     "rotated_adam",
     "saturated_oscillator",
+    "scaling_efficiency",
     "score_from_pairs",
     "score_of_two",
     "shampoo_direction",
