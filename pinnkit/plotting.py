@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
+from PIL import Image
 
 from pinnkit.alignment import orthogonal_score
 from pinnkit.history import History
@@ -82,6 +84,49 @@ def html_image(figure: Figure, alt: str) -> str:
     """The figure as an <img> element that holds its own data, four times smaller than a PNG."""
     data = _encode(figure, "webp", pil_kwargs={"quality": 85, "method": 6})
     return _image_element(data, alt)
+
+
+def show_animation(
+    figure: Figure,
+    update: Callable[[Any], None],
+    frames: Iterable,
+    alt: str,
+    *,
+    seconds: float = 6.0,
+) -> None:
+    """Show a figure at several moments one after the other, in an endless loop, and close it.
+
+    Args:
+        figure: as it is before the first frame.
+        update: called with each frame; changes what the figure shows, not its layout.
+        frames: such as times.
+        alt: what is to be seen, for those who do not see it.
+        seconds: of one round.
+
+    Raises:
+        ValueError: the text is empty, or there is no frame.
+    """
+    if not alt.strip():
+        raise ValueError("an animation needs a text alternative: say what it shows in a sentence")
+    pictures = []
+    for frame in frames:
+        update(frame)
+        figure.canvas.draw()
+        pictures.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()))
+    if not pictures:
+        raise ValueError("an animation needs frames, got none")
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer, "webp", save_all=True, append_images=pictures[1:], loop=0, quality=75, method=4,
+        duration=round(1000 * seconds / len(pictures)),
+    )  # fmt: skip
+    data = {
+        "text/html": _image_element(base64.b64encode(buffer.getvalue()).decode(), alt),
+        "image/png": _encode(figure, "png"),
+        "text/plain": alt,
+    }
+    plt.close(figure)
+    display(data, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
 def quick_image(pixels: np.ndarray, alt: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -49,6 +50,26 @@ def test_showing_closes_the_figure(ax, monkeypatch):
     monkeypatch.setattr(plotting, "display", lambda *a, **k: shown.append((a, k)))
     plotting.show(ax.figure, "an empty frame")
     assert len(shown) == 1 and not plt.fignum_exists(ax.figure.number)
+
+
+def test_an_animation_has_all_frames_and_a_text(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plotting, "display", lambda data, **_: shown.append(data))
+    fig, ax = plt.subplots()
+    (line,) = ax.plot([0, 1], [0, 0])
+    plotting.show_animation(fig, lambda k: line.set_ydata([0, k]), range(3), "a line that rises")
+    assert not plt.fignum_exists(fig.number)
+    (data,) = shown
+    assert 'alt="a line that rises"' in data["text/html"] and data["image/png"]
+    encoded = re.search(r"base64,([^\"]+)", data["text/html"])[1]
+    picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
+    assert picture.n_frames == 3 and picture.info["loop"] == 0
+    fig, _ = plt.subplots()
+    with pytest.raises(ValueError, match="text alternative"):
+        plotting.show_animation(fig, print, [0], " ")
+    with pytest.raises(ValueError, match="needs frames"):
+        plotting.show_animation(fig, print, [], "nothing")
+    plt.close(fig)
 
 
 def test_the_style_is_a_scope():
