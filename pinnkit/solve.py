@@ -10,6 +10,7 @@ import optax
 
 from pinnkit.continuation import fit_continuation
 from pinnkit.fit import fit
+from pinnkit.hosts import SharedErrors
 from pinnkit.networks import network as build_network
 from pinnkit.problems import Problem
 from pinnkit.recipes import Recipe
@@ -87,7 +88,8 @@ def solve(
     Raises:
         ValueError: unknown preset or optimizer.
     """
-    chosen = recipe(problem, preset, optimizer if isinstance(optimizer, str) else None)
+    with SharedErrors():
+        chosen = recipe(problem, preset, optimizer if isinstance(optimizer, str) else None)
     steps = chosen.steps if steps is None else steps
     if optimizer is None:
         optimizer = next(iter(chosen.optimizers))

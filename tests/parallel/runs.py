@@ -63,6 +63,10 @@ def train(
         Loss.by_term = by_term
 
 
+def solve(preset="test", **options):
+    return pinnkit.solve(PROBLEM, preset, progress=False, **options)
+
+
 def weights(run) -> np.ndarray:
     return np.asarray(ravel_pytree(nnx.to_pure_dict(nnx.state(run.network, nnx.Param)))[0])
 
@@ -76,7 +80,7 @@ def main(file, local_devices, port=None, processes=1, process=0):
     for name, job in json.load(sys.stdin).items():
         job = job[int(process)] if isinstance(job, list) else job  # one for each process
         try:
-            run = train(**job)
+            run = solve(**job) if "preset" in job else train(**job)
             results[name] = weights(run)
             results[f"{name}/loss"] = run.history.get("loss", np.zeros(0))
         except Exception as error:

@@ -130,6 +130,7 @@ def test_two_processes_are_like_one(tmp_path):
         "presets": [{"width": 8}, {"width": 12}],
         "rates": [{"optimizer": "adam"}, {"optimizer": "soap"}],
         "steps": [{"steps": -1}, {}],
+        "preset": [{"preset": "test"}, {"preset": "tset"}],
         "resumed": {"checkpoint": str(tmp_path / "adam"), "steps": 300, "monitor_every": 100},
     }
     alone = {n: jobs[n] | {"checkpoint": None} for n in ("adam", "gauss_newton", "resumed")}
@@ -143,4 +144,5 @@ def test_two_processes_are_like_one(tmp_path):
         assert "differ in their network" in str(mine["presets/error"])
         assert "differ in their training step" in str(mine["rates/error"])
         assert "steps must be an integer >= 1, got -1" in str(mine["steps/error"])
+        assert "unknown preset 'tset'" in str(mine["preset/error"])
     assert sorted(p.name for p in (tmp_path / "adam").glob("step-*")) == ["step-200", "step-300"]
