@@ -22,7 +22,7 @@ def main():
     )
     parser.add_argument("problem", choices=problems.__all__)
     parser.add_argument("physics", nargs="*", metavar="NAME=VALUE", help="such as reynolds=1000")
-    parser.add_argument("--preset", default="gpu", choices=pinnkit.solve.PRESETS)
+    parser.add_argument("--preset", default="gpu", choices=("test", "laptop", "gpu"))
     parser.add_argument("--optimizer", help="one of the preset's; by default its first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="instead of the preset's")
@@ -35,9 +35,7 @@ def main():
     arguments = parser.parse_args()
 
     if arguments.coordinator or int(os.environ.get("SLURM_NTASKS", 1)) > 1:
-        jax.distributed.initialize(
-            arguments.coordinator, arguments.processes, arguments.process
-        )
+        jax.distributed.initialize(arguments.coordinator, arguments.processes, arguments.process)
     physics = dict(pair.split("=", 1) for pair in arguments.physics)
     problem = getattr(problems, arguments.problem)(**{n: float(v) for n, v in physics.items()})
     devices = jax.device_count()

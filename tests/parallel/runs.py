@@ -25,7 +25,7 @@ OPTIMIZERS = {
     "soap_spread": lambda mesh: pinnkit.soap(3e-3, b2=0.99, weight_decay=0.0, mesh=mesh),
     "gauss_newton": lambda mesh: pinnkit.gauss_newton(space="parameters"),
     "damped": lambda mesh: pinnkit.gauss_newton(
-        space="parameters", damping=0.1, smallest=0.1, factors=(1.0,)
+        space="parameters", damping=1.0, smallest=1.0, factors=(1.0,)
     ),
     "kernel": lambda mesh: pinnkit.gauss_newton(space="residuals"),
     "matrix_free": lambda mesh: pinnkit.gauss_newton(space="matrix_free"),

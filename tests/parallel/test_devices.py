@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXACT = {"float64": 1e-10, "float32": 1e-5}
+HELD = {"interior": 256, "condition": 32, "resample_every": 200}
 
 
 def start(file, jobs, devices, *process):
@@ -60,7 +61,6 @@ def trained(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("devices")
     jobs, newton = {}, {"float64": "gauss_newton", "float32": "damped"}
-    held = {"interior": 256, "condition": 32, "resample_every": 200}
     for dtype in EXACT:
         begin = str(folder / f"begin-{dtype}")
         jobs[f"begin-{dtype}"] = {"optimizer": "soap", "dtype": dtype, "steps": 400,
@@ -71,7 +71,7 @@ def trained(tmp_path_factory):
             jobs |= {
                 f"adam-{dtype}-{n}": case,
                 f"soap-{dtype}-{n}": case | going_on | {"optimizer": "soap"},
-                f"gauss_newton-{dtype}-{n}": case | held | {"optimizer": newton[dtype]},
+                f"gauss_newton-{dtype}-{n}": case | HELD | {"optimizer": newton[dtype]},
             }
     few = {"steps": 30, "optimizer": "adam"}
     jobs |= {
@@ -126,7 +126,7 @@ def test_what_cannot_be_divided(trained):
 def test_two_processes_are_like_one(tmp_path):
     jobs = {
         "adam": {"checkpoint": str(tmp_path / "adam"), "monitor_every": 100},
-        "gauss_newton": {"optimizer": "gauss_newton", "interior": 256, "resample_every": 200},
+        "gauss_newton": HELD | {"optimizer": "gauss_newton"},
         "presets": [{"width": 8}, {"width": 12}],
         "rates": [{"optimizer": "adam"}, {"optimizer": "soap"}],
         "steps": [{"steps": -1}, {}],
