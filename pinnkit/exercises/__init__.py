@@ -17,8 +17,6 @@ from pinnkit.exercises.chaos import (
 from pinnkit.exercises.closeness import condition_left, efficiency_of
 from pinnkit.exercises.curvature import product_with_gauss_newton, product_with_hessian
 from pinnkit.exercises.first_pinn import advection_diffusion, hard_initial_condition
-from pinnkit.exercises.full_table import correlation_interval, median_ratio, rank_correlation
-from pinnkit.exercises.machines import all_reduce_seconds, mean_gradient, scaling_efficiency
 from pinnkit.exercises.newton import inter_step, part_of_step
 from pinnkit.exercises.race import clearly_better, steps_within
 from pinnkit.exercises.reaction_diffusion import (
@@ -43,11 +41,9 @@ __all__ = [
     "Exercise",
     "added_by_window",
     "advection_diffusion",
-    "all_reduce_seconds",
     "causal_weights",
     "clearly_better",
     "condition_left",
-    "correlation_interval",
     "damped_step",
     "damped_step_in_residuals",
     "efficiency_of",
@@ -64,8 +60,6 @@ __all__ = [
     "inter_step",
     "kernel_block",
     "mean_cosine",
-    "mean_gradient",
-    "median_ratio",
     "momentum_drift",
     "newton_step",
     "observed_order",
@@ -73,13 +67,11 @@ __all__ = [
     "product_with_gauss_newton",
     "product_with_hessian",
     "project",
-    "rank_correlation",
     "ratio_at_equal_time",
     "relative_l2",
     "resolved_up_to",
     "rotated_adam",
     "saturated_oscillator",
-    "scaling_efficiency",
     "score_from_pairs",
     "score_of_two",
     "shampoo_direction",
