@@ -30,7 +30,7 @@ def start(file, jobs, devices, *process):
 
 
 def finish(running, file):
-    said = running.communicate(timeout=540)[0]
+    said = running.communicate(timeout=1500)[0]
     assert running.returncode == 0, said
     with np.load(file) as results:
         return dict(results)
