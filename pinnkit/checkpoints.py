@@ -87,16 +87,13 @@ class Store:
     def save(self, state: TrainingState, history: History) -> None:
         """Write a checkpoint; a full or read-only disk is a warning, training goes on."""
         step = int(state.step)
-        if step in self._steps():
+        if not is_first() or step in self._steps():
             return
         temporary = self._folder / f".saving-{step}-{secrets.token_hex(4)}"
         run = {"about": self._about, "program": self._program, "history": history.to_dict()}
         run["devices"] = self._devices
-        arrays = _on_host(_by_path(state))
-        if not is_first():
-            return
         try:
-            sealed.write(temporary, arrays, run)
+            sealed.write(temporary, _on_host(_by_path(state)), run)
             temporary.rename(self._path(step))
             sync_folder(self._folder)
         except Exception as error:
@@ -185,7 +182,7 @@ class Store:
         names = (p.name.removeprefix("step-") for p in self._folder.glob("step-*"))
         return sorted(int(n) for n in names if n.isdecimal())
 
-    def _set_aside(self, damaged: dict[int, Exception], intact: int) -> None:
+    def _set_aside(self, damaged: dict[int, Exception], whole: int) -> None:
         if not is_first():
             return
         for step, error in damaged.items():
@@ -194,7 +191,7 @@ class Store:
             self._path(step).rename(aside)
             warnings.warn(
                 f"the checkpoint of step {step} in {self._folder} is damaged ({_brief(error)}) and "
-                f"was renamed to {aside.name}: training continues from step {intact}",
+                f"was renamed to {aside.name}: training continues from step {whole}",
                 RuntimeWarning,
                 stacklevel=3,
             )

@@ -48,15 +48,15 @@ def compile_once(function: Callable, *arguments, mesh: Mesh | None = None) -> tu
     def evaluate(constants, *flat):
         return jax.core.eval_jaxpr(closed.jaxpr, constants, *flat)
 
-    digest, options = _checksum(constants), {}
+    digest, placement = _checksum(constants), {}
     if mesh is not None:
         everywhere = copied(mesh)
-        constants, options = copy(constants, mesh), {"out_shardings": everywhere}
+        constants, placement = copy(constants, mesh), {"out_shardings": everywhere}
         shapes = jax.tree.map(
             lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=everywhere), shapes
         )
     # with unused ones kept, the text tells all arguments
-    lowered = jax.jit(evaluate, keep_unused=True, **options).lower(constants, *flat)
+    lowered = jax.jit(evaluate, keep_unused=True, **placement).lower(constants, *flat)
     where = [] if mesh is None else [d.id for d in mesh.devices.flat]
     text = f"{lowered.in_avals}\n{where}\n{lowered.as_text()}"
     program = _programs.pop(text, None)

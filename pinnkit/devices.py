@@ -44,7 +44,7 @@ def device_mesh(devices: int | Mesh | None) -> Mesh | None:
                 f"has found, got {devices}. Virtual ones on a CPU are had by "
                 f'jax.config.update("jax_num_cpu_devices", {devices}) before anything is computed'
             )
-        chosen, names = present[:devices], ("points",)
+        chosen, names = np.array(present[:devices]), ("points",)
         if jax.process_count() == 1 and devices == 1:
             return None
     else:
@@ -53,10 +53,7 @@ def device_mesh(devices: int | Mesh | None) -> Mesh | None:
             f"{type(devices).__name__}"
         )
     # with automatic axes the compiler finds out where everything else goes
-    shape = getattr(chosen, "shape", (len(chosen),))
-    mesh = jax.make_mesh(
-        shape, names, axis_types=(AxisType.Auto,) * len(names), devices=[*_flat(chosen)]
-    )
+    mesh = Mesh(chosen, names, axis_types=(AxisType.Auto,) * len(names))
     idle = set(range(jax.process_count())) - {d.process_index for d in mesh.devices.flat}
     if idle:
         raise ValueError(
@@ -64,10 +61,6 @@ def device_mesh(devices: int | Mesh | None) -> Mesh | None:
             f"none: give all {len(present)} devices, or start fewer processes"
         )
     return mesh
-
-
-def _flat(devices):
-    return devices.flat if hasattr(devices, "flat") else devices
 
 
 def check_divisible(shapes: Mapping[str, Any], mesh: Mesh | None) -> None:
@@ -107,8 +100,10 @@ def divide(tree: PyTree, mesh: Mesh | None, axis: int = 0) -> PyTree:
     return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, pieces))
 
 
-def copy(tree: PyTree, mesh: Mesh) -> PyTree:
+def copy(tree: PyTree, mesh: Mesh | None) -> PyTree:
     """Arrays that every process has, copied to all devices."""
+    if mesh is None:
+        return tree
 
     def to_devices(x):
         if jnp.issubdtype(jnp.asarray(x).dtype, jax.dtypes.prng_key):

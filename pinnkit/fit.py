@@ -139,10 +139,11 @@ def fit(
         store = Store.open(checkpoint, problem, network, settings)
     try:
         with precision(dtype):
-            check_agreement(
-                {**describe(problem, network), "settings": plain(settings), "numbers": counts}
-                | {"weights of the network": plain(network)}
-            )
+            if several():
+                check_agreement(
+                    {**describe(problem, network), "settings": plain(settings), "numbers": counts}
+                    | {"weights of the network": plain(network)}
+                )
             run = Run(problem, network, seed=seed)
             training = _Training(step, run, store, seed, monitor_every)
             training.run_to(steps, checkpoint_every, time_limit, disable_bar=not progress)
@@ -211,8 +212,7 @@ class _Training:
         if resumed:
             self.state, run.history = store.restore(start())
             check_agreement({"checkpoint's step": int(self.state.step)})
-            if mesh is not None:
-                self.state = copy(self.state, mesh)
+            self.state = copy(self.state, mesh)
         # while one program is compiled, the next is traced
         self.advance, program = step.compile(self.state)
         check_agreement({"training step": program})

@@ -64,8 +64,7 @@ class LeastSquares:
     def normal(self, params: PyTree) -> tuple[jax.Array, jax.Array, jax.Array]:
         """J^T J, J^T R and |R|^2, summed over chunks of points."""
         mesh = self.loss.mesh
-        scales = self._scales(params)
-        everything = {region: (self.points[region], scales[region]) for region in scales}
+        everything = self._scaled_points(params)
         if mesh is None:
             gram, right, value = self._sums(params, everything)
         else:
@@ -99,8 +98,7 @@ class LeastSquares:
         The rows of J are computed anew for each pair, which costs little beside their product.
         """
         flat, _ = ravel_pytree(params)
-        scales = self._scales(params)
-        parts = self._parts(params, {r: (self.points[r], scales[r]) for r in scales})
+        parts = self._parts(params, self._scaled_points(params))
         n = parts[-1].end
         whole = _zeros(flat, n, n), _zeros(flat, n)
         for a, across in enumerate(parts):
@@ -177,6 +175,11 @@ class LeastSquares:
             parts.append(_Part(points, scale, jax.vmap(at_point), start, k, chunk))
             start = parts[-1].end
         return parts
+
+    def _scaled_points(self, params) -> dict[str, tuple[jax.Array, jax.Array]]:
+        """Points and their scales by region."""
+        scales = self._scales(params)
+        return {region: (self.points[region], scale) for region, scale in scales.items()}
 
     def _scales(self, params) -> dict[str, jax.Array]:
         """Root of each point's weight, without that of the terms: arrays of shape (n,)."""

@@ -90,9 +90,8 @@ class TrainingStep:
 
     def compile_start(self, seed: int) -> tuple[Callable[[], TrainingState], TrainingState]:
         """A function that returns the state before the first step, and the shapes of that state."""
-        arguments, mesh = (jax.random.key(seed), self.initial_params), self.loss.mesh
-        if mesh is not None:
-            arguments = copy(arguments, mesh)
+        mesh = self.loss.mesh
+        arguments = copy((jax.random.key(seed), self.initial_params), mesh)
         start, _ = compile_once(self.start, *arguments, mesh=mesh)
         return lambda: start(*arguments), start.shapes
 

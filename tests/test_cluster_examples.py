@@ -4,13 +4,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import yaml
+
+from tests.ports import free_port
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples" / "cluster"
 
@@ -25,9 +26,7 @@ def start(*options):
 
 
 def test_two_processes_train_one_network(tmp_path):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     common = ["--checkpoint", tmp_path, "--coordinator", f"localhost:{port}", "--processes", 2]
     running = [start(*common, "--steps", 60, "--process", k) for k in range(2)]
     said = [process.communicate(timeout=300)[0] for process in running]

@@ -262,9 +262,10 @@ class Sweep:
         with self._lock:
             self._stopped = True
             running = list(self._running)
-        for process in running:
-            while process.poll() is None:
+        while running := [process for process in running if process.poll() is None]:
+            for process in running:
                 process.send_signal(signal.SIGINT)
+            for process in running:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=30)
 

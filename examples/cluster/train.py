@@ -14,6 +14,7 @@ import jax
 
 import pinnkit
 from pinnkit import problems
+from pinnkit.solve import PRESETS
 
 
 def main():
@@ -22,7 +23,7 @@ def main():
     )
     parser.add_argument("problem", choices=problems.__all__)
     parser.add_argument("physics", nargs="*", metavar="NAME=VALUE", help="such as reynolds=1000")
-    parser.add_argument("--preset", default="gpu", choices=("test", "laptop", "gpu"))
+    parser.add_argument("--preset", default="gpu", choices=PRESETS)
     parser.add_argument("--optimizer", help="one of the preset's; by default its first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="instead of the preset's")
@@ -38,7 +39,6 @@ def main():
         jax.distributed.initialize(arguments.coordinator, arguments.processes, arguments.process)
     physics = dict(pair.split("=", 1) for pair in arguments.physics)
     problem = getattr(problems, arguments.problem)(**{n: float(v) for n, v in physics.items()})
-    devices = jax.device_count()
     run = pinnkit.solve(
         problem,
         arguments.preset,
@@ -46,7 +46,7 @@ def main():
         seed=arguments.seed,
         steps=arguments.steps,
         micro_batch=arguments.micro_batch,
-        devices=devices if devices > 1 else None,
+        devices=jax.device_count(),
         checkpoint=arguments.checkpoint,
         checkpoint_every=arguments.checkpoint_every,
         progress=jax.process_index() == 0,

@@ -2,13 +2,14 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 EXACT = {"float64": 1e-10, "float32": 1e-5}
@@ -38,9 +39,7 @@ def finish(running, file):
 
 def together(folder, jobs, processes=2):
     """What each of several processes of one run has."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     files = [folder / f"{k}.npz" for k in range(processes)]
     running = [start(f, jobs, 2, port, processes, k) for k, f in enumerate(files)]
     return [finish(r, f) for r, f in zip(running, files, strict=True)]
