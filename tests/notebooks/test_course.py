@@ -39,7 +39,7 @@ def test_the_stated_time_is_within_twice_of_the_measured_one(stem):
     amount = 0.5 if row.startswith("half") else float(found[1] or 1)
     stated = amount * UNITS[found[2]]
     assert measured["seconds"] / 2 <= stated <= 2 * measured["seconds"] + 15, measured
-    assert measured["seconds"] <= 300
+    assert measured["seconds"] <= 330  # five minutes, and the same machine is not always as fast
 
 
 def test_the_first_code_cell_takes_the_preset(stem):
