@@ -17,6 +17,7 @@ from pinnkit.exercises.chaos import (
 from pinnkit.exercises.closeness import condition_left, efficiency_of
 from pinnkit.exercises.curvature import product_with_gauss_newton, product_with_hessian
 from pinnkit.exercises.first_pinn import advection_diffusion, hard_initial_condition
+from pinnkit.exercises.full_table import correlation_interval, median_ratio, rank_correlation
 from pinnkit.exercises.newton import inter_step, part_of_step
 from pinnkit.exercises.race import clearly_better, steps_within
 from pinnkit.exercises.reaction_diffusion import (
@@ -44,6 +45,7 @@ __all__ = [
     "causal_weights",
     "clearly_better",
     "condition_left",
+    "correlation_interval",
     "damped_step",
     "damped_step_in_residuals",
     "efficiency_of",
@@ -60,6 +62,7 @@ __all__ = [
     "inter_step",
     "kernel_block",
     "mean_cosine",
+    "median_ratio",
     "momentum_drift",
     "newton_step",
     "observed_order",
@@ -67,6 +70,7 @@ __all__ = [
     "product_with_gauss_newton",
     "product_with_hessian",
     "project",
+    "rank_correlation",
     "ratio_at_equal_time",
     "relative_l2",
     "resolved_up_to",
