@@ -15,8 +15,8 @@ RHO, RUNS = -0.6, 40
 
 
 def _check_ratio(ratio) -> str:
-    seeds = sorted(ADAM)
-    right = np.median([ADAM[s] / SOAP[s] for s in seeds])
+    ratios = np.array([ADAM[s] / SOAP[s] for s in ADAM])
+    right = np.median(ratios)
     a, b = list(ADAM.values()), list(SOAP.values())
     return compare(
         ratio(ADAM, SOAP),
@@ -28,11 +28,9 @@ def _check_ratio(ratio) -> str:
             "This is the ratio of the medians: it compares runs with different seeds.": np.median(a)
             / np.median(b),
             "This is the mean of the ratios, which one lucky run can pull up: take the median.": (
-                np.mean([ADAM[s] / SOAP[s] for s in seeds])
+                np.mean(ratios)
             ),
-            "Upside down: how many times larger is the first error?": np.median(
-                [SOAP[s] / ADAM[s] for s in seeds]
-            ),
+            "Upside down: how many times larger is the first error?": np.median(1 / ratios),
         },
         f"For the test's errors the ratios are 15, 2 and 2 and their median is {right:g}",
     )
@@ -66,9 +64,12 @@ def _check_rank(correlation) -> str:
     )
 
 
+def _limits(times=1.96, less=3) -> np.ndarray:
+    return np.tanh(np.arctanh(RHO) + np.array([-times, times]) / np.sqrt(RUNS - less))
+
+
 def _check_interval(interval) -> str:
-    z, width = np.arctanh(RHO), 1.96 / np.sqrt(RUNS - 3)
-    right = np.tanh([z - width, z + width])
+    right = _limits()
     plain = 1.96 / np.sqrt(RUNS - 3)
     return compare(
         interval(RHO, RUNS),
@@ -78,12 +79,12 @@ def _check_interval(interval) -> str:
                 RHO - plain,
                 RHO + plain,
             ),
-            "These are limits of arctanh(rho): go back by tanh.": (z - width, z + width),
+            "These are limits of arctanh(rho): go back by tanh.": tuple(np.arctanh(right)),
             "One standard deviation holds two thirds: 95 % need 1.96 of them.": tuple(
-                np.tanh([z - width / 1.96, z + width / 1.96])
+                _limits(times=1)
             ),
             "The standard deviation of arctanh(rho) is 1 / sqrt(n - 3), not 1 / sqrt(n).": tuple(
-                np.tanh([z - 1.96 / np.sqrt(RUNS), z + 1.96 / np.sqrt(RUNS)])
+                _limits(less=0)
             ),
             "The order: the lower limit first.": tuple(right[::-1]),
         },
