@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 import ablations
+import measure
 import pinnkit
 import results as tool
 from pinnkit import results
@@ -33,6 +34,24 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(tool.Task, "seconds", property(lambda task: None))
     monkeypatch.setattr(tool, "UNFINISHED", tmp_path / "unfinished")
     return tmp_path
+
+
+def test_a_commit_is_marked_where_files_differ_but_for_rows(tmp_path):
+    def git(*arguments):
+        command = ["git", "-c", "user.name=n", "-c", "user.email=e", *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+    row, source = tmp_path / "pinnkit/results/rows/a.json", tmp_path / "source.py"
+    row.parent.mkdir(parents=True)
+    assert measure.commit(tmp_path) == ""
+    for path in row, source:
+        path.write_text("before")
+    git("init"), git("add", "."), git("commit", "-m", "first")
+    clean = measure.commit(tmp_path)
+    row.write_text("after")
+    assert measure.commit(tmp_path) == clean and len(clean) >= 7
+    source.write_text("after")
+    assert measure.commit(tmp_path) == f"{clean}-dirty"
 
 
 def test_names_tell_cases_apart():

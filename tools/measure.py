@@ -206,10 +206,18 @@ def versions() -> dict[str, str]:
     return {p: pinnkit.about()[p] for p in ("python", "pinnkit", "jax", "flax", "optax")}
 
 
-def commit() -> str:
-    """The commit that was measured, marked where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+def commit(root: Path = ROOT) -> str:
+    """The commit that was measured, marked where files differ from it.
+
+    Stored rows do not count: a sweep that trains them again rewrites one after the other.
+    """
+
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
+
+    name = git("rev-parse", "--short", "HEAD").stdout.strip()
+    changed = git("diff", "--quiet", "HEAD", "--", ".", ":!pinnkit/results/rows").returncode
+    return f"{name}-dirty" if name and changed else name
 
 
 def picture() -> None:
