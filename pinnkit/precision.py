@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, Literal
+
+CALLS = ("jit", "pjit", "custom_jvp_call", "custom_vjp_call")
+"""Primitives that do nothing but call a function."""
 
 
 @contextlib.contextmanager
@@ -35,3 +39,42 @@ def dtype_of(tree) -> jnp.dtype:
     if not floats:
         raise ValueError("the network has no floating-point parameters to train")
     return jnp.dtype(max(floats, key=lambda d: jnp.dtype(d).itemsize))
+
+
+def rounded_products(function: Callable[..., jax.Array], bits: int) -> Callable[..., jax.Array]:
+    """What a function would return if matrix products rounded their factors, as on tensor cores.
+
+    Sums and everything else keep their precision. Loops and branches inside the function are left
+    as they are.
+
+    Args:
+        function: of pytrees of arrays; returns one array.
+        bits: of the mantissa of each factor: 10 in TensorFloat-32, 7 in bfloat16. The exponent has
+            8 bits in both.
+    """
+
+    def evaluate(closed, *inputs):
+        values = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
+        values |= dict(zip(closed.jaxpr.invars, inputs, strict=True))
+
+        def read(variables):
+            return [v.val if isinstance(v, Literal) else values[v] for v in variables]
+
+        for line in closed.jaxpr.eqns:
+            arguments, primitive = read(line.invars), line.primitive
+            inner = line.params.get("jaxpr", line.params.get("call_jaxpr"))
+            if isinstance(inner, ClosedJaxpr) and primitive.name in CALLS:
+                results = evaluate(inner, *arguments)
+            else:
+                if primitive.name == "dot_general":
+                    arguments = [jax.lax.reduce_precision(x, 8, bits) for x in arguments]
+                results = primitive.bind(*arguments, **line.params)
+            results = results if primitive.multiple_results else [results]
+            values |= dict(zip(line.outvars, results, strict=True))
+        return read(closed.jaxpr.outvars)
+
+    def rounded(*inputs):
+        (result,) = evaluate(jax.make_jaxpr(function)(*inputs), *jax.tree.leaves(inputs))
+        return result
+
+    return rounded

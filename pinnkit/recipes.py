@@ -164,15 +164,17 @@ def presets(
     weights: Mapping[str, float],
     causal: CausalWeights | None = None,
     laptop: Recipe | None = None,
+    gpu: Recipe | None = None,
 ) -> dict[str, Recipe]:
     """The three presets of a problem.
 
     Args:
         weights, causal: of the first-order recipes.
         laptop: what the preset "laptop" trains by default, beside SOAP and Adam.
+        gpu: what the preset "gpu" has beside them.
 
     "test" takes seconds and learns little; "laptop" takes minutes on two CPU cores; "gpu" has the
-    network and the batch of the published runs (arXiv 2502.00604).
+    network and the batch of the published runs (arXiv 2502.00604) by default.
     """
     common = {"optimizers": soap_and_adam(3e-3), "weights": weights, "causal": causal}
     first_order = Recipe(
@@ -200,6 +202,7 @@ def presets(
                 "factorized": True,
             },
             points=UniformSampler(interior=8192, condition=512),
+            alternatives=(gpu,) if gpu else (),
             **common,
         ),
     }

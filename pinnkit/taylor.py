@@ -113,6 +113,9 @@ def _apply(equation, inputs, indices) -> list:
         return _evaluate(getattr(inner, "jaxpr", inner), consts, inputs, indices)
     if primitive.name in _LINEAR and isinstance(inputs[0], Series):
         return [inputs[0].map(lambda c: primitive.bind(c, *inputs[1:], **params))]
+    if primitive.name in _LINEAR_PARTS:
+        parts = inputs[0].map(lambda c: primitive.bind(c, **params))
+        return [parts.map(lambda part, i=i: part[i]) for i in range(len(equation.outvars))]
     if primitive.name in _PIECEWISE_CONSTANT:
         values = [x.value if isinstance(x, Series) else x for x in inputs]
         return [primitive.bind(*values, **params)]
@@ -130,6 +133,7 @@ _CALLS |= {"remat", "checkpoint", "custom_vjp_call_jaxpr"}
 _LINEAR = {"neg", "reshape", "transpose", "broadcast_in_dim", "slice", "squeeze", "reduce_sum"}
 _LINEAR |= {"convert_element_type", "copy", "copy_p", "rev", "expand_dims", "gather", "cumsum"}
 _LINEAR |= {"dynamic_slice", "real", "imag", "reduce_window_sum", "name"}
+_LINEAR_PARTS = {"split", "unstack"}
 _PIECEWISE_CONSTANT = {"lt", "le", "gt", "ge", "eq", "ne", "sign", "floor", "ceil", "round"}
 _PIECEWISE_CONSTANT |= {"is_finite", "stop_gradient"}
 

@@ -38,6 +38,7 @@ FUNCTIONS = {
         jnp.where(p[0] > 0, p[0] ** 4, p[1]) + jnp.abs(-p[1]) * jnp.maximum(p[0], p[1])
     ),
     "both factors": lambda p: jnp.dot(jnp.stack([p[0], p[1] ** 2]), jnp.sin(p)),
+    "parts": lambda p: jnp.sum(jnp.split(jnp.sin(KERNEL.T @ p)[:4], 2)[1] ** 3),
     "no dependence": lambda p: jnp.float64(3.0),
 }
 

@@ -192,7 +192,9 @@ def race() -> None:
 
 
 def hardware() -> str:
-    """Processor and cores in words."""
+    """The GPU, if there is one, else the processor, in words."""
+    if jax.default_backend() != "cpu":
+        return ", ".join(sorted({device.device_kind for device in jax.devices()}))
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -4,6 +4,7 @@
     python tools/results.py Burgers-laptop-soap-0           train one row
     python tools/results.py 'Burgers-*' 'ablation-*' --jobs 2
     python tools/results.py Burgers-laptop-soap-0 --out runs    train again, compare, keep both
+    python tools/results.py KolmogorovFlow-gpu-soap-0 --preset gpu --steps 5000
 
 A row is one training run; its name says problem, preset, optimizer and seed. Rows that are stored
 are skipped, unless --replace. Each run has a process and cores of its own, and checkpoints under
@@ -17,6 +18,7 @@ import contextlib
 import difflib
 import fnmatch
 import json
+import math
 import os
 import shutil
 import signal
@@ -53,6 +55,8 @@ CASES = {
     "LidDrivenCavity(reynolds=100)": (ONE, 240),
     "LidDrivenCavity(reynolds=400)": (ONE, 240),
     "LidDrivenCavity(reynolds=1000)": (ONE, 240),
+    "LidDrivenCavity(reynolds=3200)": (ONE, 240),
+    "LidDrivenCavity(reynolds=5000)": (ONE, 240),
     "KolmogorovFlow": (ONE, 240),
     "RayleighTaylor": (ONE, 240),
 }
@@ -112,8 +116,7 @@ def catalogue(preset: str = "laptop") -> dict[str, Task]:
     """Every row there can be, by name: the table's first, then at "laptop" the ablations'."""
     tasks = []
     for case, (seeds, _) in CASES.items():
-        own = next(iter(pinnkit.recipe(_problem(case), preset).optimizers))
-        for optimizer in dict.fromkeys((own, *FIRST_ORDER)):
+        for optimizer in pinnkit.recipe(_problem(case), preset).by_optimizer:
             tasks += [Task(case, optimizer, seed, preset=preset) for seed in seeds]
     if preset != "laptop":
         return {task.name: task for task in tasks}
@@ -124,7 +127,9 @@ def catalogue(preset: str = "laptop") -> dict[str, Task]:
     return {task.name: task for task in tasks}
 
 
-def train(task: Task, folder: Path, steps: int | None = None) -> results.Row:
+def train(
+    task: Task, folder: Path, steps: int | None = None, time_limit: float = math.inf
+) -> results.Row:
     """One run, from its checkpoint if there is one; its files are written to the folder."""
     unfinished = UNFINISHED / task.name
     recipe = task.recipe
@@ -140,9 +145,10 @@ def train(task: Task, folder: Path, steps: int | None = None) -> results.Row:
         monitor_every=max(100, total // 50),
         checkpoint=unfinished / "checkpoint",
         checkpoint_every=max(1000, total // 10),
+        time_limit=time_limit,
         progress=False,
     )
-    if "completed" not in run.status:
+    if "completed" not in run.status and "time limit" not in run.status:
         raise SystemExit(f"{task.name}: {run.status}")
     errors = run.relative_error()
     problem, physics = _parsed(task.case)
@@ -205,6 +211,7 @@ class Sweep:
     folder: Path
     jobs: int
     cores: list[int]
+    options: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     _running: set = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -246,6 +253,7 @@ class Sweep:
     def _start(self, name: str, cores: list[int]) -> subprocess.Popen:
         command = [sys.executable, __file__, "--task", name, "--out", str(self.folder)]
         command += ["--preset", self.preset, "--cores", *map(str, cores)]
+        command += self.options
         # LAPACK's threads are counted before the child knows its cores, and two on one wait in vain
         threads = dict.fromkeys(THREADS, str(max(1, len(cores))))
         # a session of its own: Ctrl-C reaches the children only through `stop`
@@ -330,6 +338,11 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="names, or patterns with *")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, on separate cores")
     parser.add_argument("--preset", default="laptop", choices=PRESETS)
+    parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument(
+        "--time-limit", type=float, default=math.inf, metavar="SECONDS",
+        help="stop then, and store what there is",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, help="another folder; for the preset test runs/results")
     parser.add_argument("--replace", action="store_true", help="train what is stored again")
     parser.add_argument("--task", help=argparse.SUPPRESS)
@@ -342,7 +355,7 @@ def main() -> None:
         own = results.FOLDER, ROOT / "runs" / "results"
         arguments.out = own[arguments.preset == "test"]
     if arguments.task:
-        _child(known[arguments.task], arguments.out, arguments.cores)
+        _child(known[arguments.task], arguments)
         return
     if not arguments.rows:
         print(overview(known, arguments.out))
@@ -353,7 +366,10 @@ def main() -> None:
     names = matching(arguments.rows, known)
     kept = [name for name in names if _is_kept(name, arguments.out, arguments.replace)]
     missing = [name for name in names if name not in kept]
-    sweep = Sweep(missing, arguments.preset, arguments.out, arguments.jobs, cores)
+    options = ["--time-limit", str(arguments.time_limit)]
+    if arguments.steps is not None:
+        options += ["--steps", str(arguments.steps)]
+    sweep = Sweep(missing, arguments.preset, arguments.out, arguments.jobs, cores, options)
     try:
         sweep.run()
     except KeyboardInterrupt:
@@ -366,10 +382,11 @@ def main() -> None:
         raise SystemExit(f"{len(sweep.failed)} failed; the same command tries them again")
 
 
-def _child(task: Task, folder: Path, cores: list[int]) -> None:
-    if cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
-    train(task, folder, _steps_of_others(task, folder))
+def _child(task: Task, arguments: argparse.Namespace) -> None:
+    if arguments.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, arguments.cores)
+    steps = arguments.steps or _steps_of_others(task, arguments.out)
+    train(task, arguments.out, steps, arguments.time_limit)
 
 
 def _steps_of_others(task: Task, folder: Path) -> int | None:

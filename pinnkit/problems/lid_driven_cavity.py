@@ -59,6 +59,16 @@ class LidDrivenCavity(Problem):
                 parameter="reynolds", values=(100.0, 400.0, 1000.0, 2000.0, 3200.0), steps=2500
             ),
         ),
+        gpu=recipes.second_order(
+            steps=20_000,
+            points=QuadratureSampler(nodes={"x": 96, "y": 96}),
+            network={"width": 48, "enriched": True},
+            resample_every=20_000,
+            weights={"lid": 10.0, "sides": 10.0, "bottom": 10.0},
+            curriculum=recipes.Curriculum(
+                parameter="reynolds", values=(100.0, 400.0, 1000.0, 2000.0, 3200.0), steps=2500
+            ),
+        ),
     )
 
     def __post_init__(self):

@@ -74,6 +74,14 @@ class RayleighTaylor(Problem):
             weights={"initial": 1e3, "walls": 1e3},
             windows=10,
         ),
+        gpu=recipes.second_order(
+            steps=3000,
+            points=QuadratureSampler(nodes={"t": 6, "x": 40, "y": 56}),
+            network={"width": 40, "activation": "sin", "harmonics": {"x": 8}},
+            resample_every=3000,
+            weights={"initial": 1e3, "walls": 1e3},
+            windows=12,
+        ),
     )
 
     def __post_init__(self):

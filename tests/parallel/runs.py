@@ -2,7 +2,7 @@
 
     python -m tests.parallel.runs FILE LOCAL_DEVICES [PORT PROCESSES PROCESS] < jobs.json
 
-A job says what `train` takes, by name. FILE gets the weights of each, or its error.
+A job says what `train` takes, by name. FILE gets the weights of each and its history, or its error.
 """
 
 import json
@@ -82,7 +82,7 @@ def main(file, local_devices, port=None, processes=1, process=0):
         try:
             run = solve(**job) if "preset" in job else train(**job)
             results[name] = weights(run)
-            results[f"{name}/loss"] = run.history.get("loss", np.zeros(0))
+            results |= {f"{name}/{column}": run.history[column] for column in run.history}
         except Exception as error:
             results[f"{name}/error"] = np.array(f"{type(error).__name__}: {error}")
     np.savez(file, **results)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,16 +38,27 @@ def finish(running, file):
         return dict(results)
 
 
-def together(folder, jobs, processes=2):
-    """What each of several processes of one run has."""
+def together(folder, jobs, processes=2, devices=2):
+    """What each of several processes of one run has, with so many devices each."""
     port = free_port()
     files = [folder / f"{k}.npz" for k in range(processes)]
-    running = [start(f, jobs, 2, port, processes, k) for k, f in enumerate(files)]
+    running = [start(f, jobs, devices, port, processes, k) for k, f in enumerate(files)]
     return [finish(r, f) for r, f in zip(running, files, strict=True)]
+
+
+def alone(file, jobs, devices):
+    """What one process has."""
+    return finish(start(file, jobs, devices), file)
 
 
 def distance(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+
+def history(results, name):
+    """The columns of a run's history but the wall times."""
+    columns = {key.removeprefix(f"{name}/"): x for key, x in results.items() if f"{name}/" in key}
+    return {column: x for column, x in columns.items() if column != "seconds"}
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +157,35 @@ def test_two_processes_are_like_one(tmp_path):
         assert "steps must be an integer >= 1, got -1" in str(mine["steps/error"])
         assert "unknown preset 'tset'" in str(mine["preset/error"])
     assert sorted(p.name for p in (tmp_path / "adam").glob("step-*")) == ["step-200", "step-300"]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "ends"), [("adam", (40, 80, 120)), ("gauss_newton", (10, 20, 30))]
+)
+def test_a_run_goes_on_with_fewer_devices_as_if_nothing_had_been(tmp_path, optimizer, ends):
+    job = {"optimizer": optimizer, "monitor_every": 10}
+    job |= HELD if optimizer == "gauss_newton" else {}
+    whole = alone(tmp_path / "whole.npz", {"run": job | {"steps": ends[-1]}}, 1)
+    for devices, steps in zip((8, 2, 1), ends, strict=True):
+        part = {"run": job | {"devices": devices, "steps": steps, "checkpoint": f"{tmp_path}/run"}}
+        last = alone(tmp_path / f"{devices}.npz", part, devices)
+    assert distance(last["run"], whole["run"]) < 1e-10
+    found, expected = history(last, "run"), history(whole, "run")
+    assert found.keys() == expected.keys()
+    assert list(found["step"]) == list(range(0, ends[-1] + 1, 10))
+    for column, values in expected.items():
+        size = np.nanmax(np.abs(values), initial=0)  # nan before there is a step before
+        np.testing.assert_allclose(found[column], values, rtol=0, atol=1e-10 * size, err_msg=column)
+
+
+def test_two_processes_with_soap_are_like_one_with_two_devices(tmp_path):
+    """They go on from 400 steps, as above where SOAP is compared."""
+    begin = {"optimizer": "soap", "steps": 400, "checkpoint": str(tmp_path / "one")}
+    alone(tmp_path / "begin.npz", {"run": begin}, 1)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    one = begin | {"steps": 600, "devices": 2, "monitor_every": 100}
+    single = alone(tmp_path / "alone.npz", {"run": one}, 2)
+    two = {"run": one | {"checkpoint": str(tmp_path / "two")}}
+    for mine in together(tmp_path, two, devices=1):
+        assert distance(mine["run"], single["run"]) < 1e-10
+        assert list(mine["run/step"]) == [400, 500, 600]

@@ -1,0 +1,164 @@
+"""The steps of the presets `gpu`, executed: milliseconds of each on the device of this machine.
+
+    python tools/gpu_time.py                     all problems; to pinnkit/results/gpu_time.json
+    python tools/gpu_time.py Wave Burgers        these only, printed
+    python tools/gpu_time.py --preset test Wave  to try it out where there is no GPU
+    python tools/gpu_time.py --table             what is stored
+
+Products are as `pinnkit.fit` asks for them, in full float32; one problem is also timed with Adam,
+with TensorFloat-32 and in double precision. Programs are compiled side by side, steps are timed one
+program after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+import jax
+
+import pinnkit
+from measure import commit, hardware, versions
+from pinnkit.problems import BENCHMARKS
+from pinnkit.profiling import compiled_step
+from pinnkit.solve import PRESETS
+
+TABLE = Path(__file__).resolve().parent.parent / "pinnkit" / "results" / "gpu_time.json"
+COMPARED = "KolmogorovFlow"
+"""The problem whose step is timed with Adam and in other precisions, too."""
+BLOCKS, STEPS = 5, 20
+"""SOAP turns its bases every 10 steps: twice in each block."""
+
+
+def programs(problems: list[str], preset: str) -> list[tuple[str, str, str, str]]:
+    """What is timed: problem, optimizer, precision of the network and of products."""
+    found = []
+    for problem in problems:
+        recipes = pinnkit.recipe(getattr(pinnkit.problems, problem)(), preset).by_optimizer
+        for optimizer, recipe in recipes.items():
+            if optimizer == "adam" and problem != COMPARED:
+                continue
+            dtype = recipe.network.get("dtype", "float32")
+            found.append((problem, optimizer, dtype, "highest"))
+            if problem == COMPARED and optimizer == "soap":
+                found.append((problem, optimizer, dtype, "tensorfloat32"))
+                found.append((problem, optimizer, "float64", "highest"))
+    return found
+
+
+def compiled(problem: str, optimizer: str, dtype: str, products: str, preset: str):
+    """The step with the state before the first one, and the seconds that compilation took."""
+    task = getattr(pinnkit.problems, problem)()
+    recipe = pinnkit.recipe(task, preset, optimizer)
+    started = time.perf_counter()
+    with jax.default_matmul_precision(products):
+        step, state = compiled_step(
+            task,
+            pinnkit.network(task, **dict(recipe.network) | {"dtype": dtype}),
+            recipe.optimizers[optimizer](100_000),
+            recipe.points,
+            weights=recipe.weights,
+            causal=recipe.causal,
+            resample_every=recipe.resample_every,
+        )
+    return step, state, time.perf_counter() - started
+
+
+def timed(step: jax.stages.Compiled, state) -> list[float]:
+    """Seconds of a step, one figure for each block."""
+    state, finite = step(state)
+    seconds = []
+    for _ in range(BLOCKS + 1):
+        jax.block_until_ready(state)
+        started = time.perf_counter()
+        for _ in range(STEPS):
+            state, finite = step(state)
+        jax.block_until_ready(state)
+        seconds.append((time.perf_counter() - started) / STEPS)
+    if not finite:
+        raise FloatingPointError("the last step was not finite")
+    return seconds[1:]
+
+
+def measure(problems: list[str], preset: str) -> list[dict]:
+    """One row for each program."""
+    wanted = programs(problems, preset)
+    with ThreadPoolExecutor(8) as pool:
+        ready = list(pool.map(lambda what: compiled(*what, preset), wanted))
+    rows = []
+    for (problem, optimizer, dtype, products), (step, state, compile_seconds) in zip(
+        wanted, ready, strict=True
+    ):
+        seconds, counts, memory = timed(step, state), step.cost_analysis(), step.memory_analysis()
+        rows.append(
+            {
+                "problem": problem,
+                "optimizer": optimizer,
+                "dtype": dtype,
+                "products": products,
+                "milliseconds": round(1000 * median(seconds), 3),
+                "range": [round(1000 * min(seconds), 3), round(1000 * max(seconds), 3)],
+                "flops": round(counts.get("flops", 0)),
+                "bytes": round(counts.get("bytes accessed", 0)),
+                "peak_bytes": memory.temp_size_in_bytes
+                + memory.argument_size_in_bytes
+                + memory.output_size_in_bytes
+                - memory.alias_size_in_bytes,
+                "compile_seconds": round(compile_seconds, 1),
+            }
+        )
+        print(rows[-1], flush=True)
+    return rows
+
+
+def table(rows: list[dict] | None = None) -> str:
+    """The rows, by default those that are stored, in Markdown."""
+    heads = ("Problem", "Optimizer", "Precision", "ms per step", "GFLOP", "TFLOP/s", "GB", "TB/s")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in json.loads(TABLE.read_text())["rows"] if rows is None else rows:
+        precision = "TensorFloat-32" if row["products"] == "tensorfloat32" else row["dtype"]
+        ms = row["milliseconds"]
+        cells = [row["problem"], row["optimizer"], precision, f"{ms:.2f}"]
+        cells += [f"{row['flops'] / 1e9:.0f}", f"{row['flops'] / ms / 1e9:.1f}"]
+        cells += [f"{row['bytes'] / 1e9:.1f}", f"{row['bytes'] / ms / 1e9:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="all by default")
+    parser.add_argument("--preset", choices=PRESETS, default="gpu")
+    parser.add_argument("--table", action="store_true", help="print what is stored")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.problems) - set(BENCHMARKS)):
+        parser.error(f"unknown problem {unknown[0]!r}: expected one of {', '.join(BENCHMARKS)}")
+    if options.table:
+        print(table())
+        return
+    rows = measure(options.problems or list(BENCHMARKS), options.preset)
+    print(table(rows))
+    if options.problems or options.preset != "gpu":
+        return
+    result = {
+        "preset": "gpu",
+        "command": " ".join(["python tools/gpu_time.py", *sys.argv[1:]]),
+        "hardware": hardware(),
+        "versions": versions(),
+        "commit": commit(),
+        "date": datetime.date.today().isoformat(),
+        "rows": rows,
+    }
+    TABLE.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
