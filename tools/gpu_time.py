@@ -7,7 +7,7 @@
 
 Products are as `pinnkit.fit` asks for them, in full float32; one problem is also timed with Adam,
 with TensorFloat-32 and in double precision. Programs are compiled side by side, steps are timed one
-program after the other.
+program after the other, the problems of most dimensions first.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -32,6 +34,7 @@ from pinnkit.solve import PRESETS
 TABLE = Path(__file__).resolve().parent.parent / "pinnkit" / "results" / "gpu_time.json"
 COMPARED = "KolmogorovFlow"
 """The problem whose step is timed with Adam and in other precisions, too."""
+BATCH = 8
 BLOCKS, STEPS = 5, 20
 """SOAP turns its bases every 10 steps: twice in each block."""
 
@@ -86,22 +89,24 @@ def timed(step: jax.stages.Compiled, state) -> list[float]:
     return seconds[1:]
 
 
-def measure(problems: list[str], preset: str) -> list[dict]:
-    """One row for each program."""
+def measure(problems: list[str], preset: str) -> Iterator[dict]:
+    """One row for each program, compiled in batches that are timed when all of it is ready."""
     wanted = programs(problems, preset)
-    with ThreadPoolExecutor(8) as pool:
-        ready = list(pool.map(lambda what: compiled(*what, preset), wanted))
-    rows = []
-    for (problem, optimizer, dtype, products), (step, state, compile_seconds) in zip(
-        wanted, ready, strict=True
-    ):
-        seconds, counts, memory = timed(step, state), step.cost_analysis(), step.memory_analysis()
-        rows.append(
-            {
-                "problem": problem,
-                "optimizer": optimizer,
-                "dtype": dtype,
-                "products": products,
+    for first in range(0, len(wanted), BATCH):
+        batch = wanted[first : first + BATCH]
+        with ThreadPoolExecutor(BATCH) as pool:
+            futures = [pool.submit(compiled, *what, preset) for what in batch]
+        for what, future in zip(batch, futures, strict=True):
+            if error := future.exception():
+                print(f"{', '.join(what)}: {error}", file=sys.stderr)
+                continue
+            step, state, compile_seconds = future.result()
+            seconds, counts, memory = (
+                timed(step, state),
+                step.cost_analysis(),
+                step.memory_analysis(),
+            )
+            yield dict(zip(("problem", "optimizer", "dtype", "products"), what, strict=True)) | {
                 "milliseconds": round(1000 * median(seconds), 3),
                 "range": [round(1000 * min(seconds), 3), round(1000 * max(seconds), 3)],
                 "flops": round(counts.get("flops", 0)),
@@ -112,9 +117,6 @@ def measure(problems: list[str], preset: str) -> list[dict]:
                 - memory.alias_size_in_bytes,
                 "compile_seconds": round(compile_seconds, 1),
             }
-        )
-        print(rows[-1], flush=True)
-    return rows
 
 
 def table(rows: list[dict] | None = None) -> str:
@@ -144,20 +146,22 @@ def main() -> None:
     if options.table:
         print(table())
         return
-    rows = measure(options.problems or list(BENCHMARKS), options.preset)
-    print(table(rows))
-    if options.problems or options.preset != "gpu":
-        return
     result = {
-        "preset": "gpu",
+        "preset": options.preset,
         "command": " ".join(["python tools/gpu_time.py", *sys.argv[1:]]),
         "hardware": hardware(),
         "versions": versions(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
-        "rows": rows,
+        "rows": [],
     }
-    TABLE.write_text(json.dumps(result, indent=1) + "\n")
+    for row in measure(options.problems or list(reversed(BENCHMARKS)), options.preset):
+        result["rows"].append(row)
+        print(row, flush=True)
+        if not options.problems and options.preset == "gpu":
+            TABLE.write_text(json.dumps(result, indent=1) + "\n")
+    print(table(result["rows"]))
 
 
 if __name__ == "__main__":
