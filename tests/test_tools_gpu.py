@@ -9,8 +9,10 @@ import pytest
 from jax import lax
 
 import gpu
+import gpu_time
 import pinnkit
 import pinnkit.networks
+from pinnkit import results
 
 STORED = json.loads(gpu.TABLE.read_text())
 ROWS = {row["problem"]: row for row in STORED["rows"]}
@@ -83,6 +85,36 @@ def test_the_document_shows_what_is_stored():
     document = (Path(__file__).parents[1] / "docs" / "gpu_presets.md").read_text()
     assert gpu.table() in document and STORED["command"] in document
     assert list(ROWS) == list(pinnkit.problems.BENCHMARKS)
+    measured = json.loads(gpu_time.TABLE.read_text())
+    assert gpu_time.table() in document and measured["command"] in document
+    assert measured["xla_flags"] in document
+    for name in ("RayleighTaylor-gpu-self_scaled_broyden-0", "KolmogorovFlow-gpu-soap-0"):
+        row = results.read(name)
+        assert f"`{name}`" in document and f"| {row.steps:,} | {row.seconds:.0f} |" in document
+
+
+def test_steps_are_timed_and_what_fails_is_told(monkeypatch, capsys):
+    found = gpu_time.programs(["KolmogorovFlow"], "test")
+    assert [what[1:] for what in found] == [
+        ("soap", "float32", "highest"),
+        ("soap", "float32", "tensorfloat32"),
+        ("soap", "float64", "highest"),
+        ("adam", "float32", "highest"),
+    ]
+    real = gpu_time.compiled
+
+    def compiled(problem, *others):
+        if problem == "Wave":
+            raise MemoryError("too large")
+        return real(problem, *others)
+
+    monkeypatch.setattr(gpu_time, "compiled", compiled)
+    (row,) = gpu_time.measure(["Wave", "Burgers"], "test")
+    low, high = row["range"]
+    assert row["problem"] == "Burgers" and 0 < low <= row["milliseconds"] <= high
+    assert row["peak_bytes"] > 0 and row["bytes"] > 0
+    assert "Wave, soap, float32, highest: too large" in capsys.readouterr().err
+    assert "| Burgers | soap | float32 |" in gpu_time.table([row])
 
 
 def test_what_fits_leaves_room():
