@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Literal
 
-CALLS = ("jit", "pjit", "custom_jvp_call", "custom_vjp_call")
-"""Primitives that do nothing but call a function."""
+from pinnkit.interpreter import called, carried_out, interpret
 
 
 @contextlib.contextmanager
@@ -53,28 +51,16 @@ def rounded_products(function: Callable[..., jax.Array], bits: int) -> Callable[
             8 bits in both.
     """
 
-    def evaluate(closed, *inputs):
-        values = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
-        values |= dict(zip(closed.jaxpr.invars, inputs, strict=True))
-
-        def read(variables):
-            return [v.val if isinstance(v, Literal) else values[v] for v in variables]
-
-        for line in closed.jaxpr.eqns:
-            arguments, primitive = read(line.invars), line.primitive
-            inner = line.params.get("jaxpr", line.params.get("call_jaxpr"))
-            if isinstance(inner, ClosedJaxpr) and primitive.name in CALLS:
-                results = evaluate(inner, *arguments)
-            else:
-                if primitive.name == "dot_general":
-                    arguments = [jax.lax.reduce_precision(x, 8, bits) for x in arguments]
-                results = primitive.bind(*arguments, **line.params)
-            results = results if primitive.multiple_results else [results]
-            values |= dict(zip(line.outvars, results, strict=True))
-        return read(closed.jaxpr.outvars)
+    def apply(equation, inputs):
+        if inner := called(equation):
+            return interpret(*inner, inputs, apply)
+        if equation.primitive.name == "dot_general":
+            inputs = [jax.lax.reduce_precision(x, 8, bits) for x in inputs]
+        return carried_out(equation, inputs)
 
     def rounded(*inputs):
-        (result,) = evaluate(jax.make_jaxpr(function)(*inputs), *jax.tree.leaves(inputs))
+        closed = jax.make_jaxpr(function)(*inputs)
+        (result,) = interpret(closed.jaxpr, closed.consts, jax.tree.leaves(inputs), apply)
         return result
 
     return rounded

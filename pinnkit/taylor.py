@@ -24,12 +24,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import Literal
 
+from pinnkit.interpreter import called, carried_out, interpret
 from pinnkit.trigonometry import sine_and_cosine
 
 MultiIndex = tuple[int, ...]
@@ -89,28 +90,15 @@ def _variable(point: jax.Array, indices: tuple[MultiIndex, ...]) -> Series:
 
 
 def _evaluate(jaxpr, consts, arguments, indices) -> list:
-    values = dict(zip(jaxpr.constvars, consts, strict=True))
-    values.update(zip(jaxpr.invars, arguments, strict=True))
-
-    def read(variable):
-        return variable.val if isinstance(variable, Literal) else values[variable]
-
-    for equation in jaxpr.eqns:
-        inputs = [read(v) for v in equation.invars]
-        outputs = _apply(equation, inputs, indices)
-        values.update(zip(equation.outvars, outputs, strict=True))
-    return [read(v) for v in jaxpr.outvars]
+    return interpret(jaxpr, consts, arguments, partial(_apply, indices=indices))
 
 
 def _apply(equation, inputs, indices) -> list:
     primitive, params = equation.primitive, equation.params
     if not any(isinstance(x, Series) for x in inputs):
-        outputs = primitive.bind(*inputs, **params)
-        return outputs if primitive.multiple_results else [outputs]
-    inner = params.get("jaxpr", params.get("call_jaxpr"))
-    if inner is not None and primitive.name in _CALLS:
-        consts = getattr(inner, "consts", ())
-        return _evaluate(getattr(inner, "jaxpr", inner), consts, inputs, indices)
+        return carried_out(equation, inputs)
+    if function := called(equation):
+        return _evaluate(*function, inputs, indices)
     if primitive.name in _LINEAR and isinstance(inputs[0], Series):
         return [inputs[0].map(lambda c: primitive.bind(c, *inputs[1:], **params))]
     if primitive.name in _LINEAR_PARTS:
@@ -128,8 +116,6 @@ def _apply(equation, inputs, indices) -> list:
     return [rule(*inputs, indices=indices, primitive=primitive, **params)]
 
 
-_CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"}
-_CALLS |= {"remat", "checkpoint", "custom_vjp_call_jaxpr"}
 _LINEAR = {"neg", "reshape", "transpose", "broadcast_in_dim", "slice", "squeeze", "reduce_sum"}
 _LINEAR |= {"convert_element_type", "copy", "copy_p", "rev", "expand_dims", "gather", "cumsum"}
 _LINEAR |= {"dynamic_slice", "real", "imag", "reduce_window_sum", "name"}

@@ -14,7 +14,6 @@ the size of its buffers. What the counts leave out is told in docs/gpu_presets.m
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import math
 import re
@@ -105,11 +104,14 @@ def compiled_for_cpu(function: jax.stages.Wrapped, *shapes) -> dict:
     return {
         "compile_seconds": round(seconds, 1),
         "temporary_bytes": buffers.temp_size_in_bytes,
-        "peak_bytes": buffers.temp_size_in_bytes
-        + buffers.argument_size_in_bytes
-        + buffers.output_size_in_bytes
-        - buffers.alias_size_in_bytes,
+        "peak_bytes": peak_bytes(buffers),
     } | {f"compiled_{name}": n for name, n in _counts(compiled.cost_analysis()).items()}
+
+
+def peak_bytes(buffers) -> int:
+    """Arguments, results and temporary buffers of a program, by its `memory_analysis()`."""
+    kept = buffers.argument_size_in_bytes + buffers.output_size_in_bytes
+    return kept + buffers.temp_size_in_bytes - buffers.alias_size_in_bytes
 
 
 def measure(name: str, optimizer: str, compiled: bool) -> dict:
@@ -192,16 +194,13 @@ def main() -> None:
     print(table(rows))
     if options.problems or options.no_compile or options.optimizer != OPTIMIZERS[0]:
         return
-    from measure import commit, hardware, versions
+    from measure import provenance
 
     result = {
         "preset": "gpu",
         "command": " ".join(["python tools/gpu.py", *sys.argv[1:]]),
         "measured_on": "the CPU: traced, lowered for CUDA, compiled for the CPU, never executed",
-        "hardware": hardware(),
-        "versions": versions(),
-        "commit": commit(),
-        "date": datetime.date.today().isoformat(),
+        **provenance(),
         "rows": rows,
     }
     TABLE.write_text(json.dumps(result, indent=1) + "\n")

@@ -13,7 +13,6 @@ program after the other, the problems of most dimensions first.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import sys
@@ -27,7 +26,7 @@ import jax
 
 import gpu
 import pinnkit
-from measure import commit, hardware, versions
+from measure import provenance
 from pinnkit.problems import BENCHMARKS
 from pinnkit.profiling import compiled_step
 from pinnkit.solve import PRESETS
@@ -75,8 +74,7 @@ def compiled(problem: str, optimizer: str, dtype: str, products: str, preset: st
 
 
 def timed(step: jax.stages.Compiled, state) -> list[float]:
-    """Seconds of a step, one figure for each block."""
-    state, finite = step(state)
+    """Seconds of a step, one figure for each block but the first, which warms up."""
     seconds = []
     for _ in range(BLOCKS + 1):
         jax.block_until_ready(state)
@@ -102,15 +100,12 @@ def measure(problems: list[str], preset: str) -> Iterator[dict]:
                 print(f"{', '.join(what)}: {error}", file=sys.stderr)
                 continue
             step, state, compile_seconds = future.result()
-            seconds, memory = timed(step, state), step.memory_analysis()
+            seconds = timed(step, state)
             yield dict(zip(("problem", "optimizer", "dtype", "products"), what, strict=True)) | {
                 "milliseconds": round(1000 * median(seconds), 3),
                 "range": [round(1000 * min(seconds), 3), round(1000 * max(seconds), 3)],
                 "bytes": round(step.cost_analysis().get("bytes accessed", 0)),
-                "peak_bytes": memory.temp_size_in_bytes
-                + memory.argument_size_in_bytes
-                + memory.output_size_in_bytes
-                - memory.alias_size_in_bytes,
+                "peak_bytes": gpu.peak_bytes(step.memory_analysis()),
                 "compile_seconds": round(compile_seconds, 1),
             }
 
@@ -153,11 +148,8 @@ def main() -> None:
     result = {
         "preset": options.preset,
         "command": " ".join(["python tools/gpu_time.py", *sys.argv[1:]]),
-        "hardware": hardware(),
-        "versions": versions(),
+        **provenance(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "commit": commit(),
-        "date": datetime.date.today().isoformat(),
         "rows": [],
     }
     for row in measure(options.problems or list(reversed(BENCHMARKS)), options.preset):

@@ -18,6 +18,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -220,6 +221,16 @@ def commit(root: Path = ROOT) -> str:
     name = git("rev-parse", "--short", "HEAD").stdout.strip()
     changed = git("diff", "--quiet", "HEAD", "--", ".", ":!pinnkit/results/rows").returncode
     return f"{name}-dirty" if name and changed else name
+
+
+def provenance() -> dict[str, Any]:
+    """Where, with what and when something was measured."""
+    return {
+        "hardware": hardware(),
+        "versions": versions(),
+        "commit": commit(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def picture() -> None:

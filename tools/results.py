@@ -25,7 +25,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from flax import nnx
 
 import pinnkit
 from ablations import VARIANTS
-from measure import ROOT, commit, hardware, versions
+from measure import ROOT, commit, provenance
 from pinnkit import problems, results
 from pinnkit.recipes import Recipe
 from pinnkit.solve import PRESETS
@@ -169,10 +168,7 @@ def train(
         compile_seconds=round(run.compile_seconds, 1),
         status=run.status,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        hardware=hardware(),
-        versions=versions(),
-        commit=commit(),
-        date=time.strftime("%Y-%m-%d"),
+        **provenance(),
     )
     run.save(folder / row.name)
     row.write(folder)

@@ -25,6 +25,20 @@ from pinnkit.weighting import CausalWeights
 COMPARED = ("u", "v", "T")
 
 
+def _second_order(
+    steps: int, windows: int, nodes: dict[str, int], width: int, harmonics: int
+) -> recipes.Recipe:
+    """The plume is smooth: few nodes, in windows that it crosses by less than its width."""
+    return recipes.second_order(
+        steps=steps,
+        points=QuadratureSampler(nodes=nodes),
+        network={"width": width, "activation": "sin", "harmonics": {"x": harmonics}},
+        resample_every=steps,
+        weights={"initial": 1e3, "walls": 1e3},
+        windows=windows,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RayleighTaylor(Problem):
     """Boussinesq flow on t in [0, 2.5], x in [0, 1], periodic, and y in [0, 2].
@@ -65,22 +79,11 @@ class RayleighTaylor(Problem):
     presets = recipes.presets(
         {"initial": 100.0, "walls": 10.0},
         CausalWeights(),
-        # the plume is smooth: few nodes, in windows that it crosses by less than its width
-        laptop=recipes.second_order(
-            steps=1500,
-            points=QuadratureSampler(nodes={"t": 5, "x": 28, "y": 40}),
-            network={"width": 32, "activation": "sin", "harmonics": {"x": 6}},
-            resample_every=1500,
-            weights={"initial": 1e3, "walls": 1e3},
-            windows=10,
+        laptop=_second_order(
+            steps=1500, windows=10, nodes={"t": 5, "x": 28, "y": 40}, width=32, harmonics=6
         ),
-        gpu=recipes.second_order(
-            steps=3000,
-            points=QuadratureSampler(nodes={"t": 6, "x": 40, "y": 56}),
-            network={"width": 40, "activation": "sin", "harmonics": {"x": 8}},
-            resample_every=3000,
-            weights={"initial": 1e3, "walls": 1e3},
-            windows=12,
+        gpu=_second_order(
+            steps=3000, windows=12, nodes={"t": 6, "x": 40, "y": 56}, width=40, harmonics=8
         ),
     )
 
