@@ -20,7 +20,7 @@ from pinnkit import problems
 from pinnkit.references import Reference, _cache
 
 SHIPPED = {
-    "LidDrivenCavity": [{"reynolds": float(re)} for re in (100, 400, 1000, 3200, 5000)],
+    "LidDrivenCavity": [{"reynolds": float(re)} for re in (100, 400, 1000, 2000, 3200, 5000)],
     "KolmogorovFlow": [{}],
     "RayleighTaylor": [{}],
 }
