@@ -154,7 +154,8 @@ def restore_network(description: dict[str, Any] | str, problem: Problem) -> nnx.
 
 
 def _windowed(problem: Problem, *, edges, windows: int, each: dict[str, Any]) -> Windowed:
-    return Windowed([build_network(problem, **each) for _ in range(windows)], problem, edges)
+    first = build_network(problem, **each)
+    return Windowed([nnx.clone(first) for _ in range(windows)], problem, edges)
 
 
 def _options(network: nnx.Module) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from pinnkit.precision import dtype_of, precision
 from pinnkit.problems import Problem
 from pinnkit.problems._checks import check_reference
 from pinnkit.storage import from_numpy, replacing, to_numpy
+from pinnkit.windowed_network import Windowed
 
 EVALUATION_BATCH = 8192
 
@@ -99,20 +100,23 @@ class Run:
         return {f: values[:, i].reshape(grid.shape[:-1]) for i, f in enumerate(self.problem.fields)}
 
     def _evaluate(self, points: np.ndarray) -> np.ndarray:
-        graph, state = nnx.split(self.network)
-        dtype = dtype_of(state)
-
-        def evaluate(state, points):
-            return jax.vmap(lambda q: jnp.ravel(nnx.merge(graph, state)(q)))(points)
-
-        batches, programs = [], {}
+        parts = [(self.network, np.arange(len(points)))]
+        if isinstance(self.network, Windowed):
+            parts = self.network.parts(points)
+        dtype = dtype_of(nnx.state(self.network))
+        values, programs = np.empty((len(points), len(self.problem.fields))), {}
+        size = min(EVALUATION_BATCH, max(len(where) for _, where in parts))
         with precision(dtype):
-            for i in range(0, len(points), EVALUATION_BATCH):
-                batch = jnp.asarray(points[i : i + EVALUATION_BATCH], dtype)
-                if len(batch) not in programs:
-                    programs[len(batch)], _ = compile_once(evaluate, state, batch)
-                batches.append(np.asarray(programs[len(batch)](state, batch)))
-        return np.concatenate(batches).astype(np.float64)
+            for network, where in parts:
+                graph, state = nnx.split(network)
+                for i in range(0, len(where), size):
+                    chosen = where[i : i + size]
+                    padding = (0, size - len(chosen)), (0, 0)
+                    batch = jnp.asarray(np.pad(points[chosen], padding, "edge"), dtype)
+                    if graph not in programs:
+                        programs[graph], _ = compile_once(_at_points(graph), state, batch)
+                    values[chosen] = programs[graph](state, batch)[: len(chosen)]
+        return values
 
     def relative_error(self) -> RelativeError:
         """Relative L2 error of each of `problem.observables` over the grid of the reference.
@@ -255,6 +259,13 @@ def joined(parts: Sequence[Run], column: str, **changes) -> Run:
 def relative_error(run: Run) -> RelativeError:
     """The run's error and the reference's; see `Run.relative_error`."""
     return run.relative_error()
+
+
+def _at_points(graph: nnx.GraphDef):
+    def evaluate(state, points):
+        return jax.vmap(lambda q: jnp.ravel(nnx.merge(graph, state)(q)))(points)
+
+    return evaluate
 
 
 def _axis(name: str, values: np.ndarray) -> np.ndarray:

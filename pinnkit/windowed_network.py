@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from pinnkit.embeddings import Fixed
@@ -54,6 +55,12 @@ class Windowed(nnx.Module):
             self.spec = json.dumps(
                 {"edges": self.edges, "windows": len(networks), "each": json.loads(spec)}
             )
+
+    def parts(self, points: np.ndarray) -> list[tuple[InWindow, np.ndarray]]:
+        """The windows that have some of the points, shape (n, d), and the indices of those."""
+        window = np.searchsorted(self.edges[1:-1], points[:, self.axis])
+        where = [np.flatnonzero(window == k) for k in range(len(self.windows))]
+        return [(w, i) for w, i in zip(self.windows, where, strict=True) if len(i)]
 
     def __call__(self, point: jax.Array) -> jax.Array:
         value = self.windows[0](point)

@@ -1,6 +1,7 @@
 """Whatever strikes a run, what it has computed is still there: kills, damage, full disks."""
 
 import errno
+import functools
 import json
 import os
 import pickle
@@ -41,9 +42,14 @@ def first_state(optimizer=None, module=None, seed=0, dtype=jnp.float32):
     return step.initial_state(seed)
 
 
+@functools.cache
+def untrained():
+    return first_state()
+
+
 def at_step(n):
     """A state after n steps, every array of it different from those of other n."""
-    state = first_state()
+    state = untrained()
     params, optimizer = jax.tree.map(lambda x: x + n, (state.params, state.optimizer))
     key = jax.random.fold_in(state.key, n)
     return state._replace(step=jnp.int32(n), params=params, optimizer=optimizer, key=key)
@@ -120,9 +126,9 @@ def test_a_save_that_is_cut_short_leaves_the_last_checkpoint(tmp_path, monkeypat
             store.save(at_step(40), history(40))
     monkeypatch.undo()
     assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "step-20"]
-    same(store.restore(first_state())[0], at_step(20))
+    same(store.restore(untrained())[0], at_step(20))
     store.save(at_step(40), history(40))
-    same(store.restore(first_state())[0], at_step(40))
+    same(store.restore(untrained())[0], at_step(40))
 
 
 def test_what_a_killed_save_left_is_removed(tmp_path):
@@ -137,7 +143,7 @@ def test_what_a_killed_save_left_is_removed(tmp_path):
 def test_every_array_and_row_returns_and_the_two_newest_are_kept(tmp_path):
     store = Store(stored(tmp_path, 20, 40, 60), PROBLEM, network())
     assert store.latest == 60
-    state, rows = store.restore(first_state())
+    state, rows = store.restore(untrained())
     same(state, at_step(60))
     assert rows.to_dict() == history(60).to_dict()
     assert sorted(p.name for p in tmp_path.glob("step-*")) == ["step-40", "step-60"]
@@ -207,6 +213,7 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path, damage):
     good = stored(tmp_path / "good", 20, 40)
     files = [p.relative_to(good) for p in (good / "step-40").rglob("*") if p.is_file()]
     assert len(files) > 8
+    module = network()
     for i, name in enumerate(files):
         folder = shutil.copytree(good, tmp_path / str(i))
         if damage == "gone":
@@ -214,14 +221,14 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path, damage):
         else:
             data = (folder / name).read_bytes()
             (folder / name).write_bytes(DAMAGES[damage](data) if data else b"\0")
-        store = Store(folder, PROBLEM, network())
+        store = Store(folder, PROBLEM, module)
         with pytest.warns(RuntimeWarning, match=r"step 40 in .* is damaged .* from step 20"):
-            state, rows = store.restore(first_state())
+            state, rows = store.restore(untrained())
         same(state, at_step(20))
         assert len(rows["step"]) == 20
         assert store.latest == 20 and (folder / "damaged-40").exists()
         store.save(at_step(40), history(40))
-        same(store.restore(first_state())[0], at_step(40))
+        same(store.restore(untrained())[0], at_step(40))
 
 
 def test_nothing_readable_is_said_and_nothing_is_touched(tmp_path):
@@ -232,7 +239,7 @@ def test_nothing_readable_is_said_and_nothing_is_touched(tmp_path):
     store = Store(tmp_path, PROBLEM, network())
     expected = r"no checkpoint in .* step 40 is damaged \(data.json is not as it was.*step 20"
     with pytest.raises(ValueError, match=f"{expected}.*use another folder, or remove this one"):
-        store.restore(first_state())
+        store.restore(untrained())
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -278,7 +285,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, other):
     stored(tmp_path, 20, settings=ours)
     store = Store(tmp_path, problem, network(**options), ours | settings)
     with pytest.raises(ValueError, match=f"step-20 belongs to .*{message}") as caught:
-        store.restore(first_state())
+        store.restore(untrained())
     assert "Use another folder, or remove this one to start afresh" in str(caught.value)
 
 
@@ -343,7 +350,7 @@ def test_another_format_version_is_refused(tmp_path):
     reseal(path)
     expected = "has format 99, .* reads 2: use the version that wrote it, 7.0. Or use another"
     with pytest.raises(ValueError, match=expected):
-        Store(tmp_path, PROBLEM, network()).restore(first_state())
+        Store(tmp_path, PROBLEM, network()).restore(untrained())
 
 
 def test_a_checkpoint_without_weights_is_refused_by_its_format(tmp_path):
@@ -356,7 +363,7 @@ def test_a_checkpoint_without_weights_is_refused_by_its_format(tmp_path):
     shutil.rmtree(path)
     sealed.write(path, old, run | {"about": run["about"] | {"format": 1}})
     with pytest.raises(ValueError, match=r"step-20 has format 1, .* reads 2: use the version that"):
-        Store(tmp_path, PROBLEM, network()).restore(first_state())
+        Store(tmp_path, PROBLEM, network()).restore(untrained())
 
 
 def test_a_checkpoint_of_other_terms_is_refused(tmp_path):
@@ -374,7 +381,7 @@ def test_other_steps_than_those_it_began_with_are_a_warning(tmp_path):
     store.save(at_step(20), history(20))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        store.restore(first_state())
+        store.restore(untrained())
         store.check_program("learning rate 0.1")
     with pytest.warns(RuntimeWarning, match="with other steps than it began with: the optimizer's"):
         store.check_program("learning rate 0.2")
@@ -424,7 +431,7 @@ def test_a_disk_that_fills_up_during_a_save(small_disk, monkeypatch):
     with pytest.warns(RuntimeWarning, match="no checkpoint could be saved at step 40"):
         store.save(at_step(40), history(40))
     assert not list(small_disk.glob(".saving-*"))
-    same(store.restore(first_state())[0], at_step(20))
+    same(store.restore(untrained())[0], at_step(20))
 
 
 def test_a_disk_that_turns_read_only_costs_only_the_checkpoints(small_disk):
@@ -436,7 +443,7 @@ def test_a_disk_that_turns_read_only_costs_only_the_checkpoints(small_disk):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it is said once
         store.save(at_step(60), history(60))
-    same(store.restore(first_state())[0], at_step(20))
+    same(store.restore(untrained())[0], at_step(20))
     with pytest.raises(OSError, match="cannot write checkpoints to .*Read-only"):
         Store(small_disk, PROBLEM, network())
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
@@ -478,7 +485,7 @@ def read_all(folders) -> None:
     """Try to restore from each; run by itself, for orbax is loud about what it cannot read."""
     for folder in folders:
         try:
-            Store(folder, PROBLEM, network()).restore(first_state())
+            Store(folder, PROBLEM, network()).restore(untrained())
         except ValueError as error:
             print("refused", error)
         else:
@@ -529,4 +536,4 @@ def test_odd_data_under_a_good_seal_is_refused(tmp_path, key, value):
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     reseal(path.parent)
     with pytest.raises(ValueError, match="no checkpoint in .* can be read"):
-        Store(tmp_path, PROBLEM, network()).restore(first_state())
+        Store(tmp_path, PROBLEM, network()).restore(untrained())

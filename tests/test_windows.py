@@ -122,6 +122,16 @@ def test_joined_networks_take_turns():
     np.testing.assert_allclose(slope, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("times", [[0.0, 0.2, 0.21, 0.6, 0.9, 1.0], [0.7], [0.6, 0.1, 0.3, 0.2]])
+def test_predictions_are_those_of_the_joined_networks(times):
+    joined = Windowed([small_network(seed=k) for k in range(3)], BURGERS, (0.0, 0.2, 0.6, 1.0))
+    x = np.linspace(-1, 1, 5)
+    got = pinnkit.Run(BURGERS, joined).predict({"t": np.asarray(times), "x": x})["u"]
+    for row, t in zip(got, times, strict=True):
+        expected = [joined(jnp.asarray([t, place]))[0] for place in x]
+        np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_one_run_over_all_windows(tmp_path):
     run = train(edges=[0.0, 0.3, 1.0])
     history = run.history
