@@ -104,7 +104,7 @@ class Run:
         if isinstance(self.network, Windowed):
             parts = self.network.parts(points)
         dtype = dtype_of(nnx.state(self.network))
-        values, programs = np.empty((len(points), len(self.problem.fields))), {}
+        batches, programs = [], {}
         size = min(EVALUATION_BATCH, max(len(where) for _, where in parts))
         with precision(dtype):
             for network, where in parts:
@@ -115,7 +115,10 @@ class Run:
                     batch = jnp.asarray(np.pad(points[chosen], padding, "edge"), dtype)
                     if graph not in programs:
                         programs[graph], _ = compile_once(_at_points(graph), state, batch)
-                    values[chosen] = programs[graph](state, batch)[: len(chosen)]
+                    batches.append(np.asarray(programs[graph](state, batch))[: len(chosen)])
+        in_parts = np.concatenate(batches).astype(np.float64)
+        values = np.empty_like(in_parts)
+        values[np.concatenate([where for _, where in parts])] = in_parts
         return values
 
     def relative_error(self) -> RelativeError:
